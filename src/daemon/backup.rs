@@ -213,24 +213,7 @@ fn write(args: &Backup, config: &Config, part: &Path, copy: &Path) -> Result<Str
     let bytes: u64 = manifest.files.iter().map(|entry| entry.bytes).sum();
     let dir = part.parent().unwrap_or(Path::new("."));
     copy::fits(bytes, copy::free(dir)).map_err(|why| format!("{}: {why}", dir.display()))?;
-    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(part);
-    let mut archive = tar::Builder::new(file.map_err(told(part))?);
-    let list = serde_json::to_vec_pretty(&manifest).map_err(|error| error.to_string())?;
-    let mut append = |name: &str, bytes: u64, from: &mut dyn Read| {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes);
-        header.set_mode(0o600);
-        header.set_mtime(manifest.made);
-        archive.append_data(&mut header, name, from).map_err(told(part))
-    };
-    append(MANIFEST, list.len() as u64, &mut &list[..])?;
-    for (nth, (entry, source)) in manifest.files.iter().zip(&sources).enumerate() {
-        // A file that has grown since is cut, and its checksum shows it.
-        let mut bytes = source.open()?.take(entry.bytes);
-        append(&nth.to_string(), entry.bytes, &mut bytes)?;
-    }
-    let mut file = archive.into_inner().map_err(told(part))?;
-    file.flush().and_then(|()| file.sync_all()).map_err(told(part))?;
+    pack(part, &manifest, &sources)?;
     restore::look(part).map_err(|why| format!("what was written does not hold: {why}"))?;
     Ok(format!(
         "{}: {}, {bytes} bytes, read back; recordings and prompts are not in it{}",
@@ -239,6 +222,28 @@ fn write(args: &Backup, config: &Config, part: &Path, copy: &Path) -> Result<Str
         missing(waiting)
             .map_or_else(String::new, |line| format!("\n{line}; take another one then")),
     ))
+}
+
+/// Writes the archive: the list, then the files under their numbers in it.
+fn pack(part: &Path, manifest: &Manifest, sources: &[Source]) -> Result<(), String> {
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(part);
+    let mut archive = tar::Builder::new(file.map_err(told(part))?);
+    let list = serde_json::to_vec_pretty(manifest).map_err(|error| error.to_string())?;
+    let mut append = |name: &str, bytes: u64, from: &mut dyn Read| {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes);
+        header.set_mode(0o600);
+        header.set_mtime(manifest.made);
+        archive.append_data(&mut header, name, from).map_err(told(part))
+    };
+    append(MANIFEST, list.len() as u64, &mut &list[..])?;
+    for (nth, (entry, source)) in manifest.files.iter().zip(sources).enumerate() {
+        // A file that has grown since is cut, and its checksum shows it.
+        let mut bytes = source.open()?.take(entry.bytes);
+        append(&nth.to_string(), entry.bytes, &mut bytes)?;
+    }
+    let mut file = archive.into_inner().map_err(told(part))?;
+    file.flush().and_then(|()| file.sync_all()).map_err(told(part))
 }
 
 /// What is not in an archive because the database was away.

@@ -134,16 +134,7 @@ impl Appliance {
         let told = super::api::told(&config);
         let alarms = Alarms::new(clock, &config);
         alarms.files(&losses);
-        let figures = Figures {
-            workers: engine.figures(),
-            sip: sip.figures(),
-            trace: trace.as_ref().map(Trace::reader),
-            journal: store.journal(),
-            tally: Arc::new(Tally::new()),
-            traced: tokio::sync::broadcast::channel(4_096).0,
-            zone: told_in,
-            alarms,
-        };
+        let figures = figures((&sip, &engine, &store, trace.as_ref()), told_in, alarms);
         let senders = (events.clone(), told.as_ref().map(|(sender, _)| sender.clone()));
         let own = (sip, engine, trace);
         let around = (&config, &runtime, &inputs, &post);
@@ -240,6 +231,24 @@ fn tell_faults(loaded: &Loaded, without: Option<Fault>) -> Vec<Fault> {
     }
     losses.extend(without);
     losses
+}
+
+/// What operators ask beside the switch.
+fn figures(
+    (sip, engine, store, trace): (&Sip, &Engine, &Store, Option<&Trace>),
+    zone: Zone,
+    alarms: Arc<Alarms>,
+) -> Figures {
+    Figures {
+        workers: engine.figures(),
+        sip: sip.figures(),
+        trace: trace.map(Trace::reader),
+        journal: store.journal(),
+        tally: Arc::new(Tally::new()),
+        traced: tokio::sync::broadcast::channel(4_096).0,
+        zone,
+        alarms,
+    }
 }
 
 /// What the switch's thread works with.

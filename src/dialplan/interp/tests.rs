@@ -357,6 +357,24 @@ fn a_loop_that_waits_for_nothing_is_stopped() {
 }
 
 #[test]
+fn a_round_of_prompts_that_are_not_there_is_stopped_soon() {
+    for step in ["{play='gone'}", "{play='${nobody_sets}'}"] {
+        let plan = steps(&format!("{step},{{goto='r'}}"));
+        let mut interp = Interp::start(&plan, now(0), entry("1")).unwrap();
+        let mut effects = Vec::new();
+        while effects.last() != Some(&Effect::End) {
+            let happening = match effects.last() {
+                None => Happening::Started,
+                Some(Effect::Play { .. }) => Happening::Missing("gone".into()),
+                Some(_) => Happening::Done,
+            };
+            effects.push(interp.resume(&plan, now(0), happening));
+            assert!(effects.len() < 100, "{step}: each round is a line of the log");
+        }
+    }
+}
+
+#[test]
 fn steps_are_counted_anew_as_time_passes() {
     let plan = steps("{log='round'},{if={when={var={go='no'}},then=[{hangup={}}]}},{goto='r'}");
     let mut interp = Interp::start(&plan, now(0), entry("1")).unwrap();
