@@ -441,7 +441,13 @@ fn other(above: &[String], words: &[String]) -> ExitCode {
 
 /// Why there is no such command.
 fn not_there(command: &str) -> String {
-    format!("belfry: there is no command '{command}'; 'belfry --help' lists them")
+    let all = self::command();
+    let names = all.get_subcommands().map(|known| known.get_name().to_owned());
+    let far = |known: &String| strsim::damerau_levenshtein(known, command);
+    match names.min_by_key(far).filter(|near| far(near) <= 2) {
+        Some(near) => format!("belfry: there is no command '{command}'; did you mean '{near}'?"),
+        None => format!("belfry: there is no command '{command}'; 'belfry --help' lists them"),
+    }
 }
 
 fn console(args: Console) -> ExitCode {
@@ -567,6 +573,7 @@ mod tests {
         all.build();
         let serve = all.find_subcommand_mut("serve").expect("it is there");
         assert!(serve.render_long_help().to_string().contains("Usage: belfry serve"));
-        assert!(not_there("fly").contains("there is no command 'fly'"));
+        assert!(not_there("fly").contains("there is no command 'fly'; 'belfry --help'"));
+        assert!(not_there("chek").contains("did you mean 'check'"));
     }
 }

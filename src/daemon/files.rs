@@ -460,6 +460,7 @@ fn read(path: &Path) -> Result<String, Vec<Fault>> {
                 "name the file with -c, or leave -c out for the default"
             }
             std::io::ErrorKind::PermissionDenied => "let Belfry's user read it",
+            std::io::ErrorKind::IsADirectory => "name the file in it",
             _ => "",
         };
         vec![whole(path, error.to_string(), remedy)]

@@ -359,10 +359,24 @@ fn change(
     let text = book.text();
     files::with_accounts(&source, &text).map_err(|faults| refused(&config, &text, faults))?;
     held.write(&text)?;
-    in_force(&config, &source, note).map_err(|why| match held.undo() {
-        Ok(()) => format!("{}\nnothing was changed", why.trim_end()),
-        Err(undo) => format!("{}\nand it could not be undone: {undo}", why.trim_end()),
+    in_force(&config, &source, note).map_err(|why| {
+        let why = without_places(&config, &why);
+        match held.undo() {
+            Ok(()) => format!("{why}nothing was changed"),
+            Err(undo) => format!("{why}and it could not be undone: {undo}"),
+        }
     })
+}
+
+/// What was said against accounts that are not there any more: without their lines, and without what is said here.
+fn without_places(config: &Config, why: &str) -> String {
+    let place = format!("{}:", book::path(config).display());
+    let lines = why.lines().filter(|line| *line != "nothing was changed");
+    let told = |line: &str| match line.strip_prefix(&place).and_then(|l| l.split_once("error: ")) {
+        Some((_, what)) => format!("{what}\n"),
+        None => format!("{line}\n"),
+    };
+    lines.map(told).collect()
 }
 
 /// Why accounts that are not written do not hold: there are no lines of a file yet, but accounts.
@@ -452,7 +466,8 @@ fn list(kind: Kind, file: &ConfigFile, json: bool) -> Result<(), String> {
         return Ok(());
     }
     let head = ["NUMBER", "NAME", &third.to_uppercase(), "FROM"];
-    out!("{}", render::table(&head, rows.into_iter().map(Vec::from), "there is none"));
+    let none = format!("there is no {0} yet: 'belfry {0} add NUMBER' makes one", kind.word);
+    out!("{}", render::table(&head, rows.into_iter().map(Vec::from), &none));
     Ok(())
 }
 

@@ -186,3 +186,14 @@ fn what_a_spreadsheet_writes_elsewhere_is_taken_too() {
     assert_eq!(phone.name.as_ref().map(ToString::to_string).as_deref(), Some("王秀英"));
     assert_eq!(phone.groups.as_ref().map(Vec::len), Some(2));
 }
+
+#[test]
+fn a_context_that_is_not_there_is_refused_without_a_line_of_a_file_that_is_not_there() {
+    let (_dir, file) = folder();
+    let wrong = words(&[("context", "agnets")]);
+    let why = add(PHONES, &file, "1005", &wrong, false).unwrap_err();
+    assert!(why.starts_with("phone 1005: the dialplan has no context 'agnets'"), "{why}");
+    assert_eq!(why.matches("nothing was changed").count(), 1, "{why}");
+    let both = "elsewhere.toml:1:1: error: x\nnothing was changed\n";
+    assert_eq!(without_places(&Config::embedded(), both), "elsewhere.toml:1:1: error: x\n");
+}
