@@ -37,6 +37,7 @@ mod exchange;
 mod explain;
 pub mod files;
 mod first;
+mod homes;
 mod keeping;
 mod known_names;
 mod library;

@@ -32,7 +32,7 @@ use super::metrics::Tally;
 use super::orders::{Figures, Operator, Pending};
 use super::sample::Place;
 use super::sheets::Sheets;
-use super::{campaigns, check, first, log, notify, recording_keys};
+use super::{campaigns, check, first, homes, log, notify, recording_keys};
 use crate::base::Rng;
 use crate::config::{Backend, Config, SipAddress, Workers};
 use crate::console::server::Server;
@@ -67,6 +67,8 @@ const STORE_MAY_CLOSE: Duration = Duration::from_millis(500);
 /// How often the store's reports and room for facts are looked at.
 const STORE_LOOK: Duration = Duration::from_millis(200);
 
+/// The subscribers' copy is taken when the records are not read after so long.
+const COPY_AFTER: Duration = Duration::from_secs(2);
 /// How often records that cannot be read are tried.
 const READ_AGAIN: Duration = Duration::from_secs(1);
 
@@ -312,7 +314,9 @@ fn tend(runtime: &Runtime, operator: &Arc<Operator>, store: &Store, sealer: Seal
     runtime.spawn(super::alarms::run(operator.clone()));
     runtime.spawn(super::keeping::run(operator.clone(), store.journal()));
     let alarms = operator.figures.alarms.clone();
-    runtime.spawn(restore(store.journal(), database.clone(), operator.inputs().clone(), alarms));
+    let copy = homes::path(&operator.config().node.data_dir);
+    let inputs = operator.inputs().clone();
+    runtime.spawn(restore(store.journal(), (database.clone(), copy), inputs, alarms));
     runtime.spawn(seal_the_rest(store.journal(), database, sealer));
 }
 
@@ -686,12 +690,29 @@ impl Watch {
 
 /// What phones' users wish, which messages are held and who was registered comes from the records, as soon as those have all
 /// that was written before the start: however long the database is away.
-async fn restore(journal: Journal, database: PathBuf, inputs: Inputs, alarms: Arc<Alarms>) {
-    while !journal.has_former() {
-        tokio::time::sleep(STORE_LOOK / 4).await;
-    }
-    let (wishes, held, bindings, cases, agents, backs, subscribers) =
-        read_at_last(&database, READ_AGAIN, tell_unread).await;
+async fn restore(
+    journal: Journal,
+    (database, copy): (PathBuf, PathBuf),
+    inputs: Inputs,
+    alarms: Arc<Alarms>,
+) {
+    let reading = async {
+        while !journal.has_former() {
+            tokio::time::sleep(STORE_LOOK / 4).await;
+        }
+        read_at_last(&database, READ_AGAIN, tell_unread).await
+    };
+    tokio::pin!(reading);
+    let read = match tokio::time::timeout(COPY_AFTER, &mut reading).await {
+        Ok(read) => read,
+        // Whose a bell is is not to wait for the database.
+        Err(_) => {
+            homes::tell(&copy, &inputs).await;
+            reading.await
+        }
+    };
+    let (wishes, held, bindings, cases, agents, backs, subscribers) = read;
+    tokio::spawn(homes::keep(database.clone(), copy));
     alarms.restore(&cases);
     let all = [
         Input::Cases(cases),

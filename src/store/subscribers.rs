@@ -147,7 +147,7 @@ async fn note(
 }
 
 /// The fields that say something, by their names.
-fn body(subscriber: &Subscriber) -> String {
+pub fn body(subscriber: &Subscriber) -> String {
     let none = Subscriber::default();
     let differences = subscriber.differences(&none);
     let pairs = differences.into_iter().map(|(name, _, here)| (name.to_owned(), here.into()));
@@ -156,7 +156,7 @@ fn body(subscriber: &Subscriber) -> String {
 
 /// From what [`body`] made. A field of a later version, or that says what this one does not take, is left out
 /// and told.
-fn read(number: &str, body: &str) -> Subscriber {
+pub fn read(number: &str, body: &str) -> Subscriber {
     let mut subscriber = Subscriber { number: number.to_owned(), ..Subscriber::default() };
     let fields: Map<String, Value> = serde_json::from_str(body).unwrap_or_default();
     for (name, value) in fields {
@@ -209,6 +209,12 @@ impl Records {
     pub async fn subscribers(&self) -> Result<Vec<Kept>, Trouble> {
         let mut connection = self.pool.acquire().await.map_err(self.sorted())?;
         all_of(&mut connection).await.map_err(self.sorted())
+    }
+
+    /// The last change of the subscribers.
+    pub async fn subscribers_version(&self) -> Result<i64, Trouble> {
+        let mut connection = self.pool.acquire().await.map_err(self.sorted())?;
+        version(&mut connection).await.map_err(self.sorted())
     }
 
     /// All subscribers, for the running exchange.

@@ -781,7 +781,10 @@ impl Switch {
 
     fn no_case(&self, id: u64) -> String {
         match self.care.restored || id > self.care.start {
-            true => format!("no case {id} is open; `show cases` lists those that are"),
+            true => format!(
+                "no case {id} is open; `show cases` lists those that are, and `belfry report case --name {id}` has \
+                 what was"
+            ),
             false => format!(
                 "whether case {id} is open is not known yet: the records are not read; the log says why"
             ),

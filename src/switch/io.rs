@@ -21,7 +21,7 @@ use crate::wire::sip::{Message, ParseError};
 use super::asking::LookupId;
 use super::calling_back::KeptBack;
 use super::care::sheets::{SheetOf, SheetOut};
-use super::care::{KeptCases, Update};
+use super::care::{Kept, KeptCases, Update};
 use super::console::{Reply, Request};
 use super::fact::{AlarmWhat, Fact};
 use super::messages::Held;
@@ -71,6 +71,8 @@ pub enum Input {
     Cases(KeptCases),
     /// The subscribers, as the records have them: all at the start, and what changes after it.
     Subscribers(Box<Update>),
+    /// Whom a copy of the subscribers has, where the records could not be read in time: for as long as they are not.
+    Homes(Vec<Kept>),
     /// What the records say of outbound campaigns: all at the start, and what an operator adds later.
     Campaigns(Box<super::campaigns::Told>),
     /// The agents that the records say are signed in. Comes once, like [`Input::Wishes`].

@@ -402,6 +402,7 @@ impl Switch {
             Input::Wishes(rows) => self.wishes_restored(rows),
             Input::Messages(rows) => self.messages_restored(now, rows),
             Input::Cases(rows) => self.cases_restored(now, rows),
+            Input::Homes(homes) => self.homes_known(now, homes),
             Input::Campaigns(told) => self.campaigns_told(now, *told),
             Input::Subscribers(update) => self.subscribers_changed(now, *update),
             Input::SignedIn(rows) => self.agents_restored(now, rows),

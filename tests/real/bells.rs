@@ -381,3 +381,51 @@ fn kill_9_between_alarm_and_answer() {
     await_state(&line.live, line.agent, "talk", |state| state == State::Talking);
     line.belfry.stop();
 }
+
+/// A start with the database away: whose the bell is, and who is to be called, is known by the copy; when the database is back,
+/// its records hold, and the case is in them.
+#[test]
+fn a_start_with_the_database_away_knows_the_homes() {
+    let mut line = Line::new(more!(""));
+    let copy = line.belfry.beside("data/subscribers.copy");
+    let there = wait_for(PATIENCE, || {
+        std::fs::read_to_string(&copy).ok().filter(|text| text.contains(HOME)).map(drop)
+    });
+    assert!(there.is_some(), "the copy follows the records");
+    let (database, aside) = (line.belfry.beside("data/belfry.db"), line.belfry.beside("aside"));
+    let files = ["belfry.db", "belfry.db-wal", "belfry.db-shm"];
+    let data = line.belfry.beside("data");
+    line.belfry.restart_after(|| {
+        std::fs::create_dir(&aside).expect("a directory");
+        for name in files {
+            let _ = std::fs::rename(data.join(name), aside.join(name));
+        }
+        std::fs::create_dir(&database).expect("a directory in its place");
+    });
+    let known = wait_for(PATIENCE, || {
+        line.belfry.log().contains("subscribers are known by the copy").then_some(())
+    });
+    assert!(known.is_some(), "the copy is taken");
+    let unit = caller(&line.live, &line.belfry, CALLER);
+    line.live.with(unit, |phone, now| phone.call(now, "95081"));
+    let case = wait_for(PATIENCE, || {
+        let shown = line.belfry.console("show cases");
+        let case = shown["cases"][0].clone();
+        (case["name"] == "Wang Xiuying").then_some(case)
+    });
+    let case = case.unwrap_or_else(|| panic!("{}", line.belfry.console("show cases")));
+    assert_eq!((&case["account"], &case["flag"]), (&json!(HOME), &json!("vip")));
+    let (status, _) = api::ask(line.api(), READ, "GET", "/v1/cases", None);
+    assert_eq!(status, 503, "which others are open is not known");
+    line.live.with(unit, |phone, now| phone.hang_up(now));
+    std::fs::remove_dir(&database).expect("it goes");
+    for name in files {
+        let _ = std::fs::rename(aside.join(name), data.join(name));
+    }
+    let back = wait_for(PATIENCE, || {
+        let (status, cases) = api::ask(line.api(), READ, "GET", "/v1/cases", None);
+        (status == 200 && cases[0]["case"] == case["case"]).then_some(())
+    });
+    assert!(back.is_some(), "{}", line.belfry.console("show cases"));
+    line.belfry.stop();
+}

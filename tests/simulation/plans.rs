@@ -40,6 +40,12 @@ fn house(steps: &str, seed: u64) -> House {
 fn subscribers(house: &mut House) {
     // The first facts are told with the first input.
     house.world.ask(Request::Status);
+    let put = vec![wang(house)];
+    let update = Update { all: true, put, ..Update::default() };
+    house.world.input(Input::Subscribers(Box::new(update)));
+}
+
+fn wang(house: &House) -> Kept {
     let mut subscriber = Subscriber::default();
     let number = house.world.phone(house.caller).setup().number.clone();
     let fields = [
@@ -51,9 +57,7 @@ fn subscribers(house: &mut House) {
     for (name, text) in fields {
         subscriber.set(name, text).unwrap();
     }
-    let put = vec![Kept { subscriber, since: Wall(0) }];
-    let update = Update { all: true, put, ..Update::default() };
-    house.world.input(Input::Subscribers(Box::new(update)));
+    Kept { subscriber, since: Wall(0) }
 }
 
 fn behaves(house: &mut House, n: usize, manner: Manner) {
@@ -357,6 +361,36 @@ fn a_plan_waits_for_the_subscribers() {
         let contact = house.world.phone(house.phones[1]).calls > 0;
         assert_eq!(contact, before == 0, "{:?}", words(&house));
     }
+}
+
+/// The database is away, and a copy says who the homes are: an alarm is its home's, and its plan calls the contacts at once. When
+/// the records come, no second plan begins, and what they say holds.
+#[test]
+fn a_copy_of_the_subscribers_stands_in_for_the_records() {
+    let mut house = House::before_the_records(PLAN, &format!("{CARE}{STEPS}"), 16);
+    (0..4).for_each(|n| house.register(n));
+    (1..4).for_each(|n| behaves(&mut house, n, Manner::Ring));
+    house.world.ask(Request::Status);
+    house.world.input(Input::Homes(vec![wang(&house)]));
+    house.world.with(house.caller, |phone, now| phone.call(now, "95081"));
+    house.world.run(Duration::from_secs(3));
+    let id = case(&mut house);
+    let seen = view(&mut house, id);
+    assert_eq!((seen.row.name.as_str(), seen.row.region.as_str()), ("Wang", "south"));
+    assert_eq!(words(&house)[..3], ["begun", "step", "called"]);
+    assert!(house.world.phone(house.phones[1]).calls > 0, "the first contact rings");
+    house.world.input(Input::Cases(KeptCases::default()));
+    subscribers(&mut house);
+    house.world.run(Duration::from_secs(2));
+    assert_eq!(words(&house).iter().filter(|word| **word == "begun").count(), 1);
+    // What comes after the records is no copy's any more.
+    house.world.input(Input::Homes(vec![]));
+    assert_eq!(view(&mut house, id).row.name, "Wang");
+    house.hang_up(house.caller);
+    let close = Request::CloseCase(id, "all is well".into(), String::new());
+    assert!(matches!(house.world.ask(close), Some(Reply::Done(_))));
+    house.world.run(SOON);
+    house.ends_clean();
 }
 
 /// An alarm between the records of cases and those of subscribers begins no second plan beside the one that goes on.

@@ -94,6 +94,21 @@ impl Switch {
         }
     }
 
+    /// By a copy it is known who the subscribers are, while the records cannot be read: alarms are their homes', and plans that
+    /// have waited for that begin. What they have to report, and what was open, is not known by that.
+    pub(in crate::switch) fn homes_known(&mut self, now: Now, homes: Vec<Kept>) {
+        if self.care.early.is_none() {
+            return;
+        }
+        for kept in homes {
+            let number = kept.subscriber.number.clone();
+            if let Err(why) = self.care.directory.put(kept) {
+                self.log(Level::Error, format!("subscriber {number} is not known: {why}"));
+            }
+        }
+        self.plans_waited(now, true);
+    }
+
     fn change_waits(&mut self, update: Update) {
         if update.all {
             self.care.updates.clear();
@@ -177,7 +192,8 @@ impl Switch {
 
     /// The plan of an alarm begins; as soon as it is known whose that is, if it soon is.
     pub(super) fn plan_when_known(&mut self, now: Now, case: u64, start: Start) {
-        match self.care.early.is_some() && self.care.plans_wait.len() < super::MOST_WAITING {
+        let unknown = self.care.early.is_some() && self.care.directory.is_empty();
+        match unknown && self.care.plans_wait.len() < super::MOST_WAITING {
             true => _ = self.care.plans_wait.insert((now.at + PLAN_WAITS, case), start),
             false => self.plan_for_alarm(now, case, start),
         }
