@@ -33,6 +33,7 @@ pub mod quality;
 pub mod routes;
 mod server;
 pub mod spans;
+pub mod subscribers;
 pub mod surveys;
 #[cfg(test)]
 mod tests;
@@ -77,6 +78,10 @@ pub trait Exchange: Send + Sync + 'static {
     }
     /// Something about outbound campaigns that the records have.
     fn campaigns(self: Arc<Self>, _: campaigns::Wanted) -> Told {
+        Box::pin(async { Err(Problem::unavailable("there are no records here")) })
+    }
+    /// Something about the care line's subscribers.
+    fn subscribers(self: Arc<Self>, _: subscribers::Wanted) -> Told {
         Box::pin(async { Err(Problem::unavailable("there are no records here")) })
     }
     /// What is kept of talks; `None`: nothing can be asked of it here.
@@ -143,6 +148,17 @@ impl Exchange for Limited {
                 return Err(Problem::unavailable("too much is asked at once"));
             };
             exchange.campaigns(wanted).await
+        })
+    }
+
+    fn subscribers(self: Arc<Self>, wanted: subscribers::Wanted) -> Told {
+        let (exchange, turns) = (self.exchange.clone(), self.turns.clone());
+        Box::pin(async move {
+            let turn = timeout(TURN, turns.acquire_owned()).await;
+            let Ok(Ok(_turn)) = turn else {
+                return Err(Problem::unavailable("too much is asked at once"));
+            };
+            exchange.subscribers(wanted).await
         })
     }
 

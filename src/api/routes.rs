@@ -121,6 +121,7 @@ pub fn all() -> Vec<Route> {
         super::openapi::routes(),
         super::csta::routes(),
         super::cases::routes(),
+        super::subscribers::routes(),
         super::campaigns::routes(),
         super::events::routes(),
         super::surveys::routes(),

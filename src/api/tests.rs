@@ -325,3 +325,48 @@ async fn outside_numbers_are_masked_for_whom_it_is_said() {
     }
     server.stop().await;
 }
+
+/// Says what it was asked.
+struct Register;
+
+impl Exchange for Register {
+    fn ask(&self, _: Request) -> Answer {
+        Box::pin(async { None })
+    }
+    fn subscribers(self: Arc<Self>, wanted: super::subscribers::Wanted) -> super::Told {
+        Box::pin(async move { Ok(serde_json::json!({ "done": format!("{wanted:?}") })) })
+    }
+}
+
+/// R10: only a supervisor changes subscribers, and it is noted who that was.
+#[tokio::test]
+async fn a_supervisor_alone_changes_subscribers() {
+    let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), connections: 8, tls: None };
+    let feed = Feed::new(0, Arc::new(Empty));
+    let server = open(settings, Arc::new(Register), tokens(), feed).expect("a free port");
+    let ask = async |token: &str, method: &str, body: &str| {
+        let mut head =
+            format!("{method} /v1/subscribers/100 HTTP/1.1\r\nAuthorization: Bearer {token}");
+        if !body.is_empty() {
+            head +=
+                &format!("\r\nContent-Type: application/json\r\nContent-Length: {}", body.len());
+        }
+        let mut stream = TcpStream::connect(server.local()).await.expect("it listens");
+        let request = format!("{head}\r\nHost: x\r\nConnection: close\r\n\r\n{body}");
+        stream.write_all(request.as_bytes()).await.expect("it reads");
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer).await;
+        answer
+    };
+    let (anna, lead) = ("anna-anna-anna-anna", "lead-lead-lead-lead");
+    assert!(ask(anna, "GET", "").await.starts_with("HTTP/1.1 200"));
+    assert!(ask("read-read-read-read", "GET", "").await.starts_with("HTTP/1.1 403"));
+    for (method, body) in [("PUT", "{\"name\":\"Wang\"}"), ("DELETE", "")] {
+        assert!(ask(anna, method, body).await.starts_with("HTTP/1.1 403"), "{method}");
+        let done = ask(lead, method, body).await;
+        assert!(done.starts_with("HTTP/1.1 200") && done.contains("by: \\\"lead\\\""), "{done}");
+    }
+    let wrong = ask(lead, "PUT", "{\"name\":7}").await;
+    assert!(wrong.starts_with("HTTP/1.1 422"), "{wrong}");
+    server.stop().await;
+}

@@ -19,7 +19,7 @@ use crate::api::events::{Filter, History, Later};
 use crate::api::hook::{self, Hook};
 use crate::api::quality::Library;
 use crate::api::spans::export;
-use crate::api::{Answer, Door, Exchange, Feed, Figures, Settings, Tokens, xml};
+use crate::api::{Answer, Door, Exchange, Feed, Figures, Problem, Settings, Tokens, xml};
 use crate::base::CallId;
 use crate::config::webhook::Url;
 use crate::config::{Config, TokenRole};
@@ -45,6 +45,14 @@ impl Exchange for Operator {
 
     fn campaigns(self: Arc<Self>, wanted: crate::api::campaigns::Wanted) -> crate::api::Told {
         Box::pin(campaigns::wanted(self, wanted))
+    }
+
+    fn subscribers(self: Arc<Self>, wanted: crate::api::subscribers::Wanted) -> crate::api::Told {
+        let done = tokio::task::spawn_blocking(move || self.subscribers_wanted(wanted));
+        Box::pin(async {
+            done.await
+                .unwrap_or_else(|_| Err(Problem::unavailable("the order came to a sudden end")))
+        })
     }
 
     fn library(&self) -> Option<Arc<dyn Library>> {

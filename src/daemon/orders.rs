@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use crossbeam_channel::bounded;
+use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
 use super::alarms::Alarms;
@@ -20,7 +21,8 @@ use super::library::Shelf;
 use super::live::Zone;
 use super::metrics::{self, Tally};
 use super::{api, campaigns, check, playback, recording_keys, records, subscribers};
-use crate::api::Tokens;
+use crate::api::subscribers::Wanted;
+use crate::api::{Problem, Tokens};
 use crate::base::CallId;
 use crate::config::Config;
 use crate::console::commands::Order;
@@ -332,6 +334,41 @@ impl Operator {
             true => answer,
             false => Answer::refused("it is in the records, but the exchange is about to stop"),
         }
+    }
+
+    /// What a program wants of the subscribers. Called on a thread of the runtime that may block.
+    pub(super) fn subscribers_wanted(&self, wanted: Wanted) -> Result<Value, Problem> {
+        let refused = |answer: &Answer| {
+            let why = answer.text.clone();
+            match why.starts_with("there is no subscriber") {
+                true => Problem::not_found(why),
+                false if why.starts_with("the database") => Problem::unavailable(why),
+                false => Problem::unprocessable(why),
+            }
+        };
+        let carried_out = |order, by: &str| {
+            let answer = self.subscribers(order, by);
+            if answer.ok { Ok(answer) } else { Err(refused(&answer)) }
+        };
+        Ok(match wanted {
+            Wanted::List { text, skip, most } => {
+                let rows = carried_out(SubscriberOrder::List(text), "")?.data;
+                let rows = rows.as_array().into_iter().flatten().skip(skip).take(most);
+                rows.cloned().collect()
+            }
+            Wanted::Show(number) => carried_out(SubscriberOrder::Show(number), "")?.data,
+            Wanted::Put { number, fields, by } => {
+                let there = self.subscribers(SubscriberOrder::Show(number.clone()), "");
+                let order = match there.data["subscriber"]["number"] == number.as_str() {
+                    true => SubscriberOrder::Set(number, fields),
+                    false => SubscriberOrder::Add(number, fields),
+                };
+                json!({ "done": carried_out(order, &by)?.text })
+            }
+            Wanted::Remove { number, by } => {
+                json!({ "done": carried_out(SubscriberOrder::Remove(number), &by)?.text })
+            }
+        })
     }
 
     /// Campaigns' lists, and whom nobody may call, are read anew: the exchange hears of what it does not know.

@@ -130,15 +130,21 @@ fn three_contacts_and_a_hospital_are_called_and_who_helps_comes_together() {
     setup.phones.push("1004".into());
     let belfry = Appliance::start(setup);
     let at = SocketAddr::new(belfry.sip.ip(), 8080);
-    belfry.console("subscriber add 076088881234 王秀英");
-    for (field, text) in [
-        ("region", "south"),
-        ("further_numbers", "13800138000"),
-        ("medical", "心脏病"),
-        ("contacts", "Li/1001/son; Zhao/1002/daughter; Sun/1003/neighbour"),
-    ] {
-        belfry.console(&format!("subscriber set 076088881234 {field} {text}"));
-    }
+    let home = json!({
+        "name": "王秀英", "region": "south", "further_numbers": "13800138000", "medical": "心脏病",
+        "contacts": "Li/1001/son; Zhao/1002/daughter; Sun/1003/neighbour",
+    });
+    let own = "/v1/subscribers/076088881234";
+    let (status, done) = api::ask(at, BOSS, "PUT", own, Some(home));
+    assert_eq!(status, 200, "{done}");
+    let (status, why) = api::ask(at, BOSS, "PUT", own, Some(json!({ "contacts": "Li" })));
+    assert_eq!(status, 422, "a contact has a number: {why}");
+    let (_, known) = api::ask(at, BOSS, "GET", own, None);
+    assert_eq!(
+        (&known["subscriber"]["region"], &known["changes"][0]["by"]),
+        (&json!("south"), &json!("boss"))
+    );
+    assert_eq!(api::ask(at, BOSS, "GET", "/v1/subscribers/1", None).0, 404);
     let live = Live::new();
     let li = phone(&live, &belfry, "1001", STRANGER);
     let (zhao, sun) = (phone(&live, &belfry, "1002", BOB), phone(&live, &belfry, "1003", ALICE));
