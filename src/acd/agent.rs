@@ -188,6 +188,15 @@ pub enum Input {
         /// For how long at most.
         after: Duration,
     },
+    /// In a call of its own it talks with whom a campaign has shown it: after-call work follows.
+    Previewed {
+        /// The call.
+        call: CallId,
+        /// The campaign's queue.
+        queue: QueueId,
+        /// For how long at most.
+        after: Duration,
+    },
     /// Its phone has calls of no queue, or has them no more.
     Engaged(bool),
     /// Its phone can be reached, or not.
@@ -229,6 +238,8 @@ pub struct Agent {
     pub since: Time,
     /// What it will be in when the talk is over.
     pub pending: Option<AgentState>,
+    /// For how long at most, where that is after-call work about a call of no queue.
+    pub writes: Duration,
     /// Where it is signed in.
     pub phone: Option<String>,
     /// Its phone has calls of no queue.
@@ -293,6 +304,15 @@ impl Agent {
             | Input::NotReached(_)
             | Input::TalkOver { .. } => {
                 self.caller(now, input, patience).map(|own| own.unwrap_or(by))
+            }
+            Input::Previewed { call, queue, after } => {
+                if self.state != AgentState::Busy(Busy::Other) {
+                    return Err(Useless::Stale);
+                }
+                let until = Time::NEVER;
+                self.pending = Some(AgentState::WorkingAfterCall { call, queue, until });
+                self.writes = after;
+                Ok(by)
             }
             Input::Engaged(_) | Input::Reachable(_) => {
                 self.phone_is(now, input);
@@ -392,6 +412,9 @@ impl Agent {
             // A call of its own counts for who is idle for longest.
             (B(Busy::Other), Input::Engaged(false)) => {
                 (self.engaged, self.idle_since) = (false, now);
+                if let Some(WorkingAfterCall { call, queue, .. }) = self.pending {
+                    self.enter(WorkingAfterCall { call, queue, until: now + self.writes });
+                }
             }
             (_, Input::Engaged(engaged)) => self.engaged = engaged,
             (NotReady(Reason::PhoneGone), Input::Reachable(true)) => {
@@ -661,6 +684,24 @@ mod tests {
         does(&mut agent, 10, Input::NotReady(LUNCH));
         does(&mut agent, 11, Input::Engaged(true));
         assert_eq!(does(&mut agent, 12, Input::Ready), AgentState::Busy(Busy::Other));
+    }
+
+    #[test]
+    fn after_call_work_follows_a_call_that_a_campaign_has_shown() {
+        let shown =
+            Input::Previewed { call: call(7), queue: QUEUE, after: Duration::from_secs(20) };
+        let mut agent = ready();
+        assert!(agent.handle(at(1), shown, Cause::Call, &PATIENCE).is_err(), "it has no call");
+        does(&mut agent, 1, Input::Engaged(true));
+        assert_eq!(does(&mut agent, 2, shown), AgentState::Busy(Busy::Other));
+        let after = WorkingAfterCall { call: call(7), queue: QUEUE, until: at(29) };
+        assert_eq!(does(&mut agent, 9, Input::Engaged(false)), after);
+        assert_eq!(does(&mut agent, 29, Input::Wake), AgentState::READY);
+        // A break ordered meanwhile is a break at once, and nothing is left of it.
+        does(&mut agent, 30, Input::Engaged(true));
+        does(&mut agent, 31, shown);
+        assert_eq!(does(&mut agent, 32, Input::NotReady(LUNCH)), NotReady(LUNCH));
+        assert_eq!(does(&mut agent, 40, Input::Engaged(false)), NotReady(LUNCH));
     }
 
     #[test]

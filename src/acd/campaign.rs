@@ -14,25 +14,28 @@
 //!
 //! Knows no gateways, no calendar and no phones: how many calls there is room for is said by who asks.
 
+mod list;
+mod outcome;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::agent::AgentId;
 use super::campaign_file::{Entry, MOST_NUMBERS};
 use super::centre::Centre;
-use crate::base::{CallId, Duration, Now, Time, Wall};
+use crate::base::{CallId, Duration, Now, Time};
+use list::{Calling, Campaign};
+pub use outcome::{Coded, Kept, Outcome, Over, State};
 
 /// Numbers of all lists.
 pub const MOST_IN_ALL: usize = 500_000;
 /// Who skips an entry is not offered it again before this.
 const SKIPPED: Duration = Duration::from_secs(60);
-/// A customer who was let go for a caller is tried again after this.
-const LET_GO: Duration = Duration::from_secs(60);
-/// A call that never went out is tried again after this.
-const NOT_TRIED: Duration = Duration::from_secs(30);
 /// Whether there is room, and whether the hours have begun, is looked at again after this.
 const LOOK: Duration = Duration::from_secs(5);
 /// An agent is kept for so long beyond the ringing.
 const GRACE: Duration = Duration::from_secs(10);
+/// A campaign that could call and has had no room for so long is told.
+pub const HELD_LONG: Duration = Duration::from_secs(15 * 60);
 /// Actions that are given at once; the rest at the next asking.
 const MOST_AT_ONCE: usize = 500;
 
@@ -63,112 +66,6 @@ pub struct Terms {
     pub machine: Vec<String>,
 }
 
-/// How an attempt ended.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Outcome {
-    /// He talked with an agent.
-    Reached,
-    /// He answered, and no agent came.
-    Unserved,
-    /// The line was busy.
-    Busy,
-    /// Nobody answered.
-    NoAnswer,
-    /// There is no such number.
-    Wrong,
-    /// A machine answered.
-    VoiceMail,
-    /// He declined.
-    Declined,
-    /// The network had no way.
-    Failed,
-    /// It was ended for a caller, before anybody answered.
-    LetGo,
-    /// It never went out.
-    NotTried,
-    /// Belfry went down meanwhile.
-    Cut,
-    /// He is on the list of those whom nobody may call.
-    Barred,
-}
-
-impl Outcome {
-    /// All.
-    pub const ALL: [Outcome; 12] = [
-        Outcome::Reached,
-        Outcome::Unserved,
-        Outcome::Busy,
-        Outcome::NoAnswer,
-        Outcome::Wrong,
-        Outcome::VoiceMail,
-        Outcome::Declined,
-        Outcome::Failed,
-        Outcome::LetGo,
-        Outcome::NotTried,
-        Outcome::Cut,
-        Outcome::Barred,
-    ];
-
-    /// Its word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Outcome::Reached => "reached",
-            Outcome::Unserved => "unserved",
-            Outcome::Busy => "busy",
-            Outcome::NoAnswer => "no_answer",
-            Outcome::Wrong => "wrong_number",
-            Outcome::VoiceMail => "voice_mail",
-            Outcome::Declined => "declined",
-            Outcome::Failed => "failed",
-            Outcome::LetGo => "let_go",
-            Outcome::NotTried => "not_tried",
-            Outcome::Cut => "cut",
-            Outcome::Barred => "barred",
-        }
-    }
-
-    /// The one that has this word.
-    pub fn named(word: &str) -> Option<Outcome> {
-        Outcome::ALL.into_iter().find(|own| own.as_str() == word)
-    }
-
-    /// Whether it is one of those that a campaign has only so many of.
-    fn counts(self) -> bool {
-        !matches!(self, Outcome::LetGo | Outcome::NotTried | Outcome::Barred)
-    }
-}
-
-/// What becomes of a number.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum State {
-    /// It is to be called.
-    Waiting,
-    /// It is being called.
-    Calling,
-    /// It was reached.
-    Done,
-    /// It is not called any more.
-    Failed,
-}
-
-impl State {
-    /// Its word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            State::Waiting => "waiting",
-            State::Calling => "calling",
-            State::Done => "done",
-            State::Failed => "failed",
-        }
-    }
-
-    /// The one that has this word.
-    pub fn named(word: &str) -> Option<State> {
-        let all = [State::Waiting, State::Calling, State::Done, State::Failed];
-        all.into_iter().find(|own| own.as_str() == word)
-    }
-}
-
 /// Whether a campaign calls.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Status {
@@ -194,30 +91,6 @@ impl Status {
     /// The one that has this word.
     pub fn named(word: &str) -> Option<Status> {
         [Status::Stopped, Status::Running, Status::Paused].into_iter().find(|s| s.as_str() == word)
-    }
-}
-
-/// A number, as the records have it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Kept {
-    /// The number.
-    pub number: String,
-    /// What is known of it.
-    pub fields: String,
-    /// What has become of it.
-    pub state: State,
-    /// How often it was dialled.
-    pub tried: u32,
-    /// Of them those that count.
-    pub counted: u32,
-    /// Not before then.
-    pub next: Option<Wall>,
-}
-
-impl From<Entry> for Kept {
-    fn from(own: Entry) -> Kept {
-        let Entry { number, fields } = own;
-        Kept { number, fields, state: State::Waiting, tried: 0, counted: 0, next: None }
     }
 }
 
@@ -281,6 +154,13 @@ pub enum Action {
     },
     /// An attempt is over: to be written down.
     Over(Over),
+    /// A campaign that could call has had no room for [`HELD_LONG`], or has some again.
+    Held {
+        /// The campaign.
+        campaign: String,
+        /// It has none.
+        held: bool,
+    },
 }
 
 /// An entry that an agent is shown.
@@ -298,27 +178,6 @@ pub struct Offer {
     pub agent: AgentId,
     /// For so long.
     pub left: Duration,
-}
-
-/// What came of an attempt.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Over {
-    /// The campaign.
-    pub campaign: String,
-    /// The number.
-    pub number: String,
-    /// The how manieth time.
-    pub nth: u32,
-    /// How often it counts.
-    pub counted: u32,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// What becomes of the number.
-    pub state: State,
-    /// It is not called for so long.
-    pub rests: Option<Duration>,
-    /// For whom it was dialled.
-    pub agent: Option<AgentId>,
 }
 
 /// What there is room for.
@@ -358,54 +217,11 @@ pub struct Shown {
 }
 
 #[derive(Clone, Debug)]
-struct Row {
-    number: Box<str>,
-    fields: Box<str>,
-    tried: u32,
-    counted: u32,
-    state: State,
-    /// In `resting`, under this.
-    rests: Option<Time>,
-    /// It is shown to an agent.
-    offered: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Calling {
-    agent: AgentId,
-    /// Somebody is on the line.
-    answered: bool,
-    preview: bool,
-}
-
-#[derive(Debug)]
-struct Campaign {
-    terms: Terms,
-    status: Status,
-    rows: Vec<Row>,
-    by_number: BTreeMap<Box<str>, u32>,
-    /// Never called, in the order of the list.
-    fresh: BTreeSet<u32>,
-    /// Called, and to be called again.
-    resting: BTreeSet<(Time, u32)>,
-    calling: BTreeMap<u32, Calling>,
-    done: usize,
-    failed: usize,
-    held: bool,
-    /// The configuration has it.
-    known: bool,
-}
-
-#[derive(Clone, Debug)]
 struct Offered {
     campaign: String,
     row: u32,
     until: Time,
 }
-
-/// What all campaigns share: who is shown whom, who is about to dial, which numbers nobody may call.
-type Others<'a> =
-    (&'a mut BTreeMap<AgentId, Offered>, &'a BTreeSet<AgentId>, &'a dyn Fn(&str) -> bool);
 
 /// All campaigns.
 pub struct Campaigns {
@@ -510,6 +326,25 @@ impl Campaigns {
         Ok(std::mem::replace(&mut own.status, status) != status)
     }
 
+    /// A campaign's list is forgotten, with what became of its numbers: how many there were. Refused while it calls, or
+    /// may.
+    pub fn clear(&mut self, name: &str) -> Result<usize, String> {
+        let shown = self.offers.values().any(|offered| offered.campaign == name);
+        let Some(own) = self.all.get_mut(name) else { return Ok(0) };
+        if own.status != Status::Stopped {
+            return Err(format!("{name} is {}: stop it first", own.status.as_str()));
+        }
+        if shown || !own.calling.is_empty() {
+            return Err(format!("calls of {name} are up: clear it when they are over"));
+        }
+        let numbers = own.rows.len();
+        let (terms, known) = (own.terms.clone(), own.known);
+        *own = Campaign { known, ..Campaign::new(&terms) };
+        self.numbers -= numbers;
+        self.talked.retain(|_, (_, campaign, _)| campaign != name);
+        Ok(numbers)
+    }
+
     fn unknown(&self, name: &str) -> String {
         let known: Vec<&str> =
             self.all.iter().filter(|(_, own)| own.known).map(|(name, _)| name.as_str()).collect();
@@ -535,13 +370,9 @@ impl Campaigns {
             calling.filter(|own| own.preview).map(|own| own.agent).collect();
         for (name, own) in &mut self.all {
             own.give_way(now, name, centre, (&self.offers, &dials), &mut actions);
-            if own.status != Status::Running || !own.known {
-                own.held = false;
-                continue;
-            }
             let gate = gate(&own.terms);
-            if !gate.open {
-                own.held = false;
+            if own.status != Status::Running || !own.known || !gate.open {
+                own.hold(now, false, &mut actions);
                 continue;
             }
             let is_barred = |number: &str| self.barred.contains(&(self.key)(number));
@@ -682,275 +513,5 @@ impl Campaigns {
     /// All, for an operator.
     pub fn shown(&self) -> impl Iterator<Item = Shown> {
         self.all.values().filter(|own| own.known).map(Campaign::shown)
-    }
-}
-
-/// What a code made of a number.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Coded {
-    /// The campaign.
-    pub campaign: String,
-    /// The number.
-    pub number: String,
-    /// What becomes of it.
-    pub state: State,
-    /// A machine had answered.
-    pub machine: bool,
-    /// It is not called for so long.
-    pub rests: Option<Duration>,
-}
-
-impl Campaign {
-    fn new(terms: &Terms) -> Campaign {
-        Campaign {
-            terms: terms.clone(),
-            status: Status::Stopped,
-            rows: Vec::new(),
-            by_number: BTreeMap::new(),
-            fresh: BTreeSet::new(),
-            resting: BTreeSet::new(),
-            calling: BTreeMap::new(),
-            done: 0,
-            failed: 0,
-            held: false,
-            known: true,
-        }
-    }
-
-    fn matters(&self) -> bool {
-        self.status == Status::Running || !self.calling.is_empty()
-    }
-
-    /// A number as the records have it.
-    fn add(&mut self, now: Now, kept: Kept) -> Option<Over> {
-        let row = self.rows.len() as u32;
-        let Kept { number, fields, state, tried, counted, next } = kept;
-        let number: Box<str> = number.into();
-        self.by_number.insert(number.clone(), row);
-        let (fields, rests, offered) = (fields.into(), None, false);
-        self.rows.push(Row { number, fields, tried, counted, state, rests, offered });
-        match state {
-            State::Done => self.done += 1,
-            State::Failed => self.failed += 1,
-            State::Calling => return Some(self.settle(row, Outcome::Cut, now.at)),
-            State::Waiting if tried == 0 && next.is_none() => _ = self.fresh.insert(row),
-            State::Waiting => {
-                let left = next.map_or(0, |next| next.0.saturating_sub(now.wall.0));
-                let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
-                let longest = self.terms.pauses.into_iter().max().unwrap_or_default();
-                self.back(row, Some(now.at + left.min(longest)));
-            }
-        }
-        None
-    }
-
-    /// A number is to be called: at its place, or not before then.
-    fn back(&mut self, row: u32, not_before: Option<Time>) {
-        let Some(own) = self.rows.get_mut(row as usize) else { return };
-        (own.state, own.offered) = (State::Waiting, false);
-        own.rests = not_before.or(own.rests);
-        match own.rests {
-            Some(at) => _ = self.resting.insert((at, row)),
-            None => _ = self.fresh.insert(row),
-        }
-    }
-
-    /// The next number: who was to be called again at some time and has waited for it goes before those of the list.
-    fn next(&mut self, now: Time) -> Option<u32> {
-        if let Some((at, row)) = self.resting.first().copied().filter(|(at, _)| *at <= now) {
-            self.resting.remove(&(at, row));
-            return Some(row);
-        }
-        self.fresh.pop_first()
-    }
-
-    fn has_next(&self, now: Time) -> bool {
-        !self.fresh.is_empty() || self.resting.first().is_some_and(|(at, _)| *at <= now)
-    }
-
-    /// Customers who are dialled for agents who are not there any more, or whom a caller wants: another agent has
-    /// them, or they are let go.
-    fn give_way(
-        &mut self,
-        now: Time,
-        name: &str,
-        centre: &mut Centre,
-        (offers, dials): (&BTreeMap<AgentId, Offered>, &BTreeSet<AgentId>),
-        actions: &mut Vec<Action>,
-    ) {
-        let free = |agent: &AgentId| !offers.contains_key(agent) && !dials.contains(agent);
-        for (row, calling) in &mut self.calling {
-            if calling.answered || calling.preview {
-                continue;
-            }
-            let wanted = centre.is_wanted(calling.agent);
-            if centre.holds(now, calling.agent) && !wanted {
-                continue;
-            }
-            let campaign = name.to_owned();
-            let number = self.rows.get(*row as usize).map_or("", |row| &row.number).to_owned();
-            centre.let_go(now, calling.agent);
-            let spare = centre.spare(&self.terms.queue, offers.len() + dials.len() + 1);
-            let other = spare.into_iter().find(|agent| free(agent) && !wanted);
-            let until = now + self.terms.ring + GRACE;
-            match other.filter(|agent| centre.reserve(now, *agent, until)) {
-                Some(agent) => {
-                    calling.agent = agent;
-                    actions.push(Action::Moved { campaign, number, agent });
-                }
-                None => actions.push(Action::LetGo { campaign, number }),
-            }
-        }
-    }
-
-    /// Calls and offers that begin.
-    fn begin(
-        &mut self,
-        now: Time,
-        centre: &mut Centre,
-        room: usize,
-        (offers, dials, is_barred): Others<'_>,
-        actions: &mut Vec<Action>,
-    ) {
-        let shown = offers.values().filter(|own| own.campaign == self.terms.name).count();
-        let busy = self.calling.len() + if self.terms.preview { shown } else { 0 };
-        let mut left = self.terms.most.saturating_sub(busy).min(room);
-        self.held = left == 0 && room == 0 && self.has_next(now);
-        while left > 0 && actions.len() < MOST_AT_ONCE && self.has_next(now) {
-            let spare = centre.spare(&self.terms.queue, offers.len() + dials.len() + 1);
-            let free = |agent: &AgentId| !offers.contains_key(agent) && !dials.contains(agent);
-            let Some(agent) = spare.into_iter().find(free) else { return };
-            let Some(row) = self.next(now) else { return };
-            if is_barred(&self.rows[row as usize].number) {
-                actions.push(Action::Over(self.settle(row, Outcome::Barred, now)));
-                continue;
-            }
-            left -= 1;
-            let campaign = self.terms.name.clone();
-            if self.terms.preview {
-                actions.push(self.show(now, row, agent, offers));
-                continue;
-            }
-            if !centre.reserve(now, agent, now + self.terms.ring + GRACE) {
-                return self.back(row, None);
-            }
-            self.calling.insert(row, Calling { agent, answered: false, preview: false });
-            let own = &mut self.rows[row as usize];
-            (own.state, own.rests, own.tried) = (State::Calling, None, own.tried + 1);
-            let (number, nth) = (own.number.to_string(), own.tried);
-            actions.push(Action::Dial { campaign, number, nth, agent, preview: false });
-        }
-    }
-
-    fn show(
-        &mut self,
-        now: Time,
-        row: u32,
-        agent: AgentId,
-        offers: &mut BTreeMap<AgentId, Offered>,
-    ) -> Action {
-        let campaign = self.terms.name.clone();
-        let until = now + self.terms.offer;
-        offers.insert(agent, Offered { campaign: campaign.clone(), row, until });
-        let own = &mut self.rows[row as usize];
-        own.offered = true;
-        let (number, fields) = (own.number.to_string(), own.fields.to_string());
-        let (tried, left) = (own.tried, self.terms.offer);
-        Action::Offer(Offer { campaign, number, fields, tried, agent, left })
-    }
-
-    /// An attempt is over: what becomes of the number.
-    fn settle(&mut self, row: u32, outcome: Outcome, now: Time) -> Over {
-        let [busy, no_answer, voice_mail, failed] = self.terms.pauses;
-        let own = &mut self.rows[row as usize];
-        own.counted += u32::from(outcome.counts());
-        own.rests = None;
-        let spent = own.counted >= self.terms.attempts;
-        let pause = match outcome {
-            Outcome::Reached => None,
-            Outcome::Wrong | Outcome::Barred => None,
-            Outcome::LetGo => Some(LET_GO),
-            Outcome::NotTried => Some(NOT_TRIED),
-            _ if spent => None,
-            Outcome::Busy => Some(busy),
-            Outcome::NoAnswer | Outcome::Unserved => Some(no_answer),
-            Outcome::VoiceMail => Some(voice_mail),
-            Outcome::Declined | Outcome::Failed | Outcome::Cut => Some(failed),
-        };
-        let (nth, counted, number) = (own.tried, own.counted, own.number.to_string());
-        let state = match (outcome, pause) {
-            (_, Some(pause)) => {
-                self.back(row, Some(now + pause));
-                State::Waiting
-            }
-            (Outcome::Reached, None) => {
-                self.done += 1;
-                State::Done
-            }
-            (_, None) => {
-                self.failed += 1;
-                State::Failed
-            }
-        };
-        self.rows[row as usize].state = state;
-        let campaign = self.terms.name.clone();
-        Over { campaign, number, nth, counted, outcome, state, rests: pause, agent: None }
-    }
-
-    /// A code: the number is called again, or done. One that is being called is not touched.
-    fn recode(&mut self, now: Time, row: u32, code: &str) -> State {
-        let is_of = |codes: &[String]| codes.iter().any(|own| own == code);
-        let (machine, done) = (is_of(&self.terms.machine), &self.terms.done);
-        let wants = match (machine || is_of(&self.terms.again), done.is_empty()) {
-            (true, _) => State::Waiting,
-            (false, true) => State::Done,
-            (false, false) if is_of(done) => State::Done,
-            (false, false) => State::Waiting,
-        };
-        let own = &mut self.rows[row as usize];
-        if own.state == State::Calling || own.state == wants || own.offered {
-            return own.state;
-        }
-        let spent = own.counted >= self.terms.attempts;
-        match (own.state, wants) {
-            (State::Done, State::Waiting) if spent => {
-                (self.done, self.failed, own.state) =
-                    (self.done - 1, self.failed + 1, State::Failed);
-            }
-            (State::Done, State::Waiting) => {
-                self.done -= 1;
-                let at = now + self.terms.pauses[if machine { 2 } else { 1 }];
-                self.back(row, Some(at));
-            }
-            (State::Waiting, State::Done) => {
-                let rests = own.rests.take();
-                own.state = State::Done;
-                self.done += 1;
-                self.fresh.remove(&row);
-                rests.iter().for_each(|at| _ = self.resting.remove(&(*at, row)));
-            }
-            (State::Failed, State::Done) => {
-                (self.done, self.failed, own.state) = (self.done + 1, self.failed - 1, State::Done);
-            }
-            _ => {}
-        }
-        self.rows[row as usize].state
-    }
-
-    fn shown(&self) -> Shown {
-        let left = self.rows.len() - self.done - self.failed;
-        Shown {
-            name: self.terms.name.clone(),
-            preview: self.terms.preview,
-            queue: self.terms.queue.clone(),
-            status: self.status,
-            numbers: self.rows.len(),
-            left,
-            resting: self.resting.len(),
-            calling: self.calling.len(),
-            done: self.done,
-            failed: self.failed,
-            held: self.held,
-        }
     }
 }

@@ -1063,4 +1063,7 @@ fn who_supervises_a_team_supervises_no_other() {
     assert_eq!(centre.may_supervise(Some("7001"), "7003"), Ok(()));
     assert_eq!(centre.may_supervise(Some("7001"), "7002"), Err("not of its team"));
     assert_eq!(centre.may_supervise(Some("7002"), "7003"), Err("no supervisor"));
+    assert_eq!(centre.supervised_by("7000"), ["7001", "7002", "7003"]);
+    assert_eq!(centre.supervised_by("7001"), ["7003"]);
+    assert!(centre.supervised_by("7002").is_empty() && centre.supervised_by("9").is_empty());
 }

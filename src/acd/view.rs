@@ -89,6 +89,12 @@ impl Centre {
         if who.number == whom { Err("its own talk") } else { Ok(()) }
     }
 
+    /// Whom an agent may supervise, by number: nobody, if it is no supervisor.
+    pub fn supervised_by(&self, by: &str) -> Vec<String> {
+        let all = self.by_number.keys();
+        all.filter(|whom| self.may_supervise(Some(by), whom).is_ok()).cloned().collect()
+    }
+
     /// One agent.
     pub fn agent(&self, now: Time, id: AgentId) -> Option<AgentView> {
         let seat = self.seats.get(&id)?;

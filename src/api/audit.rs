@@ -4,6 +4,8 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use super::Problem;
+use super::guard::Caller;
 use crate::base::CallId;
 use crate::switch::Reply;
 use crate::switch::console::DeskOrder;
@@ -23,6 +25,14 @@ pub(super) fn write(
     let peer = peer.map_or_else(|| "unknown".to_owned(), |peer| peer.to_string());
     let outcome = outcome(reply);
     tracing::info!(target: "belfry::audit", "API: {who} at {peer}: {said}: {outcome}");
+}
+
+/// The same of an order to the records, or about a design.
+pub(super) fn told(who: &Caller, said: &str, told: &Result<serde_json::Value, Problem>) {
+    let peer = who.peer.map_or_else(|| "unknown".to_owned(), |peer| peer.to_string());
+    let how = told.as_ref().map_or_else(|problem| problem.detail.as_str(), |_| "done");
+    let how = how.escape_debug();
+    tracing::info!(target: "belfry::audit", "API: {} at {peer}: {said}: {how}", who.rights.name);
 }
 
 /// The order without what is secret; `None`: it changes nothing.

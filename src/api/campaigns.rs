@@ -5,7 +5,7 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -71,6 +71,13 @@ pub enum Wanted {
         /// So many at most.
         most: usize,
     },
+    /// Its list taken away.
+    Clear {
+        /// The campaign.
+        campaign: String,
+        /// Who wants it.
+        by: String,
+    },
     /// Figures by day.
     Figures {
         /// The campaign.
@@ -121,6 +128,15 @@ pub(super) fn routes() -> Vec<Route> {
             gives: Gives::json(200, objects),
             refuses: &[400, 404, 503],
             ..Route::get("/v1/campaigns/{campaign}/results", "ListCampaignResults", || get(results))
+        }),
+        of(Route {
+            method: "delete",
+            summary: "A campaign's list is taken away",
+            about: "Once it is stopped and its calls are over. The figures of its attempts stay.",
+            roles: ORDERS,
+            params: &[CAMPAIGN],
+            gives: Gives::json(200, done),
+            ..Route::get("/v1/campaigns/{campaign}/numbers", "ClearCampaign", || delete(clear))
         }),
         of(Route {
             summary: "Figures of a campaign by day",
@@ -191,6 +207,14 @@ async fn order(
         Word::Stop => (CampaignOrder::Stop(campaign.clone()), "ended"),
     };
     carried_out(&app, &who, order, &format!("campaign {campaign} is {said}")).await
+}
+
+async fn clear(State(app): Shared, Extension(who): Who, Path(campaign): Path<String>) -> Outcome {
+    let said = format!("campaign {}: its list is taken away", campaign.escape_debug());
+    let by = who.rights.name.clone();
+    let told = app.exchange.clone().campaigns(Wanted::Clear { campaign, by }).await;
+    audit::told(&who, &said, &told);
+    Ok(Given(StatusCode::OK, told?).into_response())
 }
 
 /// Has something done; `said`: what, for the audit.

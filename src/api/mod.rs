@@ -22,6 +22,7 @@ pub mod client;
 mod csta;
 mod door;
 pub mod events;
+pub mod forms;
 mod guard;
 mod health;
 pub mod hook;
@@ -75,6 +76,10 @@ pub trait Exchange: Send + Sync + 'static {
     /// Something about surveys.
     fn surveys(self: Arc<Self>, _: surveys::Wanted) -> Told {
         Box::pin(async { Err(Problem::unavailable("there are no records here")) })
+    }
+    /// A score form is designed or taken away.
+    fn forms(self: Arc<Self>, _: forms::Wanted) -> Told {
+        Box::pin(async { Err(Problem::unavailable("there is no configuration here")) })
     }
     /// Something about outbound campaigns that the records have.
     fn campaigns(self: Arc<Self>, _: campaigns::Wanted) -> Told {
@@ -137,6 +142,17 @@ impl Exchange for Limited {
                 return Err(Problem::unavailable("too much is asked at once"));
             };
             exchange.surveys(wanted).await
+        })
+    }
+
+    fn forms(self: Arc<Self>, wanted: forms::Wanted) -> Told {
+        let (exchange, turns) = (self.exchange.clone(), self.turns.clone());
+        Box::pin(async move {
+            let turn = timeout(TURN, turns.acquire_owned()).await;
+            let Ok(Ok(_turn)) = turn else {
+                return Err(Problem::unavailable("too much is asked at once"));
+            };
+            exchange.forms(wanted).await
         })
     }
 

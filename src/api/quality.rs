@@ -74,6 +74,8 @@ pub struct Sought {
     pub from: Option<i64>,
     /// Until before this time.
     pub until: Option<i64>,
+    /// Of these agents alone: those of a supervisor's teams; none: of all.
+    pub only: Option<Vec<String>>,
     /// Only talks that nobody has scored.
     pub unscored: bool,
     /// At most so many.
@@ -99,7 +101,18 @@ impl Which {
         if !(1..=MOST).contains(&most) {
             return Err(Problem::unprocessable(format!("`most` is 1 to {MOST}")));
         }
-        Ok(Sought { call, agent, team, from, until, unscored, most })
+        Ok(Sought { call, agent, team, from, until, only: None, unscored, most })
+    }
+
+    /// The same, as far as who asks may see it: a token that acts for a supervising agent sees the agents whom that one
+    /// supervises.
+    async fn seen_by(self, app: &App, who: &Caller, unscored: bool) -> Result<Sought, Problem> {
+        let sought = self.sought(unscored)?;
+        let Some(by) = &who.rights.agent else { return Ok(sought) };
+        match app.ask(Request::Supervised(by.clone())).await? {
+            Reply::Supervised(agents) => Ok(Sought { only: Some(agents), ..sought }),
+            _ => Err(Problem::unavailable("the exchange answers something else")),
+        }
     }
 }
 
@@ -273,28 +286,32 @@ async fn forms(State(app): Shared) -> Outcome {
     }
 }
 
-async fn sample(State(app): Shared, Params(which): Params<Which>) -> Outcome {
-    let found = library(&app)?.talks(which.sought(true)?).await;
+async fn sample(State(app): Shared, Extension(who): Who, Params(which): Params<Which>) -> Outcome {
+    let sought = which.seen_by(&app, &who, true).await?;
+    let found = library(&app)?.talks(sought).await;
     Ok(listed(found.map_err(away)?))
 }
 
-async fn talks(State(app): Shared, Params(which): Params<Which>) -> Outcome {
-    let found = library(&app)?.talks(which.sought(false)?).await;
+async fn talks(State(app): Shared, Extension(who): Who, Params(which): Params<Which>) -> Outcome {
+    let sought = which.seen_by(&app, &who, false).await?;
+    let found = library(&app)?.talks(sought).await;
     Ok(listed(found.map_err(away)?))
 }
 
-async fn scores(State(app): Shared, Params(which): Params<Which>) -> Outcome {
-    let found = library(&app)?.scores(which.sought(false)?).await;
+async fn scores(State(app): Shared, Extension(who): Who, Params(which): Params<Which>) -> Outcome {
+    let sought = which.seen_by(&app, &who, false).await?;
+    let found = library(&app)?.scores(sought).await;
     Ok(listed(found.map_err(away)?))
 }
 
-async fn figures(State(app): Shared, Params(which): Params<Which>) -> Outcome {
+async fn figures(State(app): Shared, Extension(who): Who, Params(which): Params<Which>) -> Outcome {
     let by_team = match which.by.as_deref() {
         None | Some("agent") => false,
         Some("team") => true,
         Some(_) => return Err(Problem::unprocessable("`by` is agent or team")),
     };
-    let found = library(&app)?.figures(by_team, which.sought(false)?).await;
+    let sought = which.seen_by(&app, &who, false).await?;
+    let found = library(&app)?.figures(by_team, sought).await;
     Ok(listed(found.map_err(away)?))
 }
 

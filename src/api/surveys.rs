@@ -6,14 +6,14 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::body::{Asked, Given, Params};
 use super::guard::Caller;
 use super::routes::{Gives, Param, Route};
-use super::{App, Problem};
+use super::{App, Problem, audit};
 use crate::access::rights::Role;
 use crate::base::CallId;
 use crate::switch::console::Correction;
@@ -27,6 +27,8 @@ pub enum Wanted {
     Design(String),
     /// Another design of one.
     Put(String, Value),
+    /// The design of one taken away.
+    Delete(String),
     /// Who answered what.
     Answers(String, Span),
     /// What that comes to.
@@ -128,6 +130,16 @@ pub(super) fn routes() -> Vec<Route> {
             ..Route::get("/v1/surveys/{survey}", "PutSurvey", || put(put_design))
         }),
         route(Route {
+            method: "delete",
+            summary: "Take a survey away",
+            about: "Nobody is asked it any more; its answers and their figures stay. 409 where the dialplan uses it, or a file of \
+                    the dialplan designs it.",
+            params: &[SURVEY],
+            gives: Gives::json(200, super::csta::done),
+            refuses: &[404, 409, 503],
+            ..Route::get("/v1/surveys/{survey}", "DeleteSurvey", || delete(delete_design))
+        }),
+        route(Route {
             summary: "Who answered what, and whether it counts",
             params: SPAN,
             gives: Gives::json(200, list),
@@ -197,9 +209,21 @@ async fn put_design(
     Path(survey): Path<String>,
     Asked(design): Asked<Value>,
 ) -> Outcome {
-    let outcome = told(&app, Wanted::Put(survey.clone(), design)).await;
-    audit(&who, &format!("survey {}: another design", survey.escape_debug()), &outcome);
-    outcome
+    let said = format!("survey {}: another design", survey.escape_debug());
+    let told = app.exchange.clone().surveys(Wanted::Put(survey, design)).await;
+    audit::told(&who, &said, &told);
+    Ok(Given(StatusCode::OK, told?).into_response())
+}
+
+async fn delete_design(
+    State(app): Shared,
+    Extension(who): Who,
+    Path(survey): Path<String>,
+) -> Outcome {
+    let said = format!("survey {}: taken away", survey.escape_debug());
+    let told = app.exchange.clone().surveys(Wanted::Delete(survey)).await;
+    audit::told(&who, &said, &told);
+    Ok(Given(StatusCode::OK, told?).into_response())
 }
 
 async fn answers(
@@ -234,15 +258,7 @@ async fn correct(
     let by = who.rights.name.clone();
     let meaning = String::new();
     let asked = Correction { call, survey, question, key, meaning, by, why };
-    let outcome = told(&app, Wanted::Correct(asked)).await;
-    audit(&who, &said, &outcome);
-    outcome
-}
-
-/// Orders are written down with who gave them.
-fn audit(who: &Caller, said: &str, outcome: &Outcome) {
-    let peer = who.peer.map_or_else(|| "unknown".to_owned(), |peer| peer.to_string());
-    let how = outcome.as_ref().map_or_else(|problem| problem.detail.as_str(), |_| "done");
-    let how = how.escape_debug();
-    tracing::info!(target: "belfry::audit", "API: {} at {peer}: {said}: {how}", who.rights.name);
+    let told = app.exchange.clone().surveys(Wanted::Correct(asked)).await;
+    audit::told(&who, &said, &told);
+    Ok(Given(StatusCode::OK, told?).into_response())
 }

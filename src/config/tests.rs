@@ -575,6 +575,25 @@ fn web_hooks_in_the_clear_or_without_a_secret_are_warned_of() {
     assert_eq!(warned("https://crm.example/", ""), ["requests are not signed"]);
 }
 
+/// R18: a queue names agents, teams and skills that somebody has.
+#[test]
+fn a_skill_nobody_has_and_an_agent_who_is_not_there_are_named() {
+    let agent = "[[agent]]\nnumber = \"7001\"\npin = \"4711\"\nskills = [\"care:3\"]\n";
+    let queue = |more: &str| format!("{SOUND}{agent}[[queue]]\nname = \"q\"\n{more}\n");
+    assert!(warnings(&queue("skills = [\"care:3\"]")).is_empty());
+    for (more, what) in [
+        ("skills = [\"care:4\"]", "no agent has the skill \"care\" at level 4"),
+        ("skills = [\"english\"]", "no agent has the skill \"english\" at level 1"),
+        ("agents = [\"7009\"]", "7009"),
+        ("teams = [\"night\"]", "night"),
+    ] {
+        let all = faults(&queue(more));
+        let errors: Vec<&Fault> = all.iter().filter(|f| f.severity == Severity::Error).collect();
+        let [fault] = errors[..] else { panic!("{more}: {all:?}") };
+        assert!(fault.what.contains(what) && !fault.remedy.is_empty(), "{fault:?}");
+    }
+}
+
 /// R16: callers overflow into queues that are there, and come back to none.
 #[test]
 fn queues_overflow_into_others_and_in_no_circle() {

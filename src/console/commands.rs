@@ -68,6 +68,8 @@ pub enum Order {
     Subscriber(subscriber::SubscriberOrder, String),
     /// Read campaigns' lists anew, and whom nobody may call.
     CampaignReload,
+    /// Take a campaign's list away.
+    CampaignClear(String),
     /// About surveys.
     Survey(survey::SurveyOrder),
     /// Leave.
@@ -108,8 +110,8 @@ impl Order {
         use Request::{
             AgentOrder, Agents, Ban, Bans, Call, CallBacks, Calls, Campaign, CareCall, Case, Cases,
             CloseCase, Correct, Cti, Desk, Dial, Forms, GatewayOrder, Gateways, Guard, Hangup,
-            Phones, Plan, Queues, Room, RoomOrder, Rooms, Score, Status, Supervise, Supervises,
-            TraceOff, TraceOn, TrustClock, Unban, Unit,
+            Phones, Plan, Queues, Room, RoomOrder, Rooms, Score, Status, Supervise, Supervised,
+            Supervises, TraceOff, TraceOn, TrustClock, Unban, Unit,
         };
         // No "all others": whoever adds an order says whether it is written down.
         match self {
@@ -125,6 +127,7 @@ impl Order {
                 | CallBacks
                 | Forms
                 | Supervises(..)
+                | Supervised(_)
                 | Cases
                 | Case(_)
                 | Rooms
@@ -161,7 +164,7 @@ impl Order {
             // What was said in a call is in the file.
             Order::Trace(_, file) => file.is_some(),
             Order::Subscriber(order, _) => order.has_effect(),
-            Order::CampaignReload => true,
+            Order::CampaignReload | Order::CampaignClear(_) => true,
             Order::Survey(order) => order.has_effect(),
             Order::Metrics
             | Order::Version
@@ -329,8 +332,8 @@ pub const COMMANDS: &[Command] = &[
     },
     Command {
         words: "campaign",
-        argument: Argument::Words("start|pause|stop NAME, offer|take|skip AGENT, reload"),
-        what: "begin, hold or end an outbound campaign; whom an agent is shown, and take or skip him",
+        argument: Argument::Words("start|pause|stop|clear NAME, offer|take|skip AGENT, reload"),
+        what: "begin, hold or end an outbound campaign, take its list away; whom an agent is shown, and take or skip him",
         example: "campaign start spring",
         make: campaign::order,
     },

@@ -37,6 +37,7 @@ pub fn text(reply: &Reply, zone: &TimeZone) -> String {
         Reply::Forms(forms) => {
             forms.iter().map(|form| format!("{} {}\n", form.name, form.title)).collect()
         }
+        Reply::Supervised(agents) => agents.iter().map(|agent| format!("{agent}\n")).collect(),
         Reply::Scored { score, .. } => format!("scored: {score}\n"),
         Reply::Done(text) | Reply::Refused(text) => format!("{text}\n"),
     }

@@ -43,6 +43,10 @@ impl Exchange for Operator {
         Box::pin(self.survey_wanted(wanted))
     }
 
+    fn forms(self: Arc<Self>, wanted: crate::api::forms::Wanted) -> crate::api::Told {
+        Box::pin(self.form_wanted(wanted))
+    }
+
     fn campaigns(self: Arc<Self>, wanted: crate::api::campaigns::Wanted) -> crate::api::Told {
         Box::pin(campaigns::wanted(self, wanted))
     }

@@ -80,7 +80,7 @@ enum What {
     Store,
     /// Phones and agents kept by commands.
     Accounts,
-    /// The configuration and what it names, and the designs of surveys that programs have written.
+    /// The configuration and what it names, and the designs of surveys and score forms that programs have written.
     Configuration,
     /// Up to where each web hook has had the store's events.
     Places,
@@ -320,15 +320,17 @@ fn lasting(path: &Path) -> std::io::Result<PathBuf> {
     full.file_name().map(|name| above.join(name)).ok_or_else(|| ErrorKind::InvalidInput.into())
 }
 
-/// The configuration's file and all that it names, but for recordings and prompts; and the designs of surveys that
-/// programs have written, which belong to the dialplan.
+/// The configuration's file and all that it names, but for recordings and prompts; and the designs of surveys and
+/// score forms that programs have written.
 fn named_files(file: &ConfigFile, config: &Config) -> Result<BTreeSet<PathBuf>, String> {
     let mut named = BTreeSet::new();
-    let designs = super::surveys::directory(&config.node.data_dir);
-    if designs.is_dir() {
-        below(&designs, MOST_DEEP, &mut named)?;
-        named.retain(|path| path.extension().is_none_or(|e| e != "new"));
+    let of_programs = [super::surveys::directory, super::forms::directory];
+    for designs in of_programs.map(|directory| directory(&config.node.data_dir)) {
+        if designs.is_dir() {
+            below(&designs, MOST_DEEP, &mut named)?;
+        }
     }
+    named.retain(|path| path.extension().is_none_or(|e| e != "new"));
     let Some(own) = files::path_of(file) else { return Ok(named) };
     named.insert(own);
     named.extend(config.files().into_iter().map(|file| file.path));

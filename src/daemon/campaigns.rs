@@ -25,11 +25,12 @@ use crate::api::Problem;
 use crate::api::campaigns::Wanted;
 use crate::config::Config;
 use crate::console::out::outln;
-use crate::console::{client, render};
+use crate::console::{Answer, client, render};
 use crate::store::Records;
 use crate::store::campaigns::{self as store, Figures, PAGE};
-use crate::switch::Input;
 use crate::switch::campaigns::Told;
+use crate::switch::console::CampaignOrder;
+use crate::switch::{Input, Reply, Request};
 use crate::trunk::Numbering;
 use crate::wire::csv::{self, Encoding};
 
@@ -74,6 +75,11 @@ pub(super) enum Deed {
     },
     /// End a campaign: `start` goes on with who is left
     Stop {
+        /// The campaign
+        name: String,
+    },
+    /// Take a campaign's list away, once it is stopped: the figures of its attempts stay
+    Clear {
         /// The campaign
         name: String,
     },
@@ -135,6 +141,13 @@ pub(super) fn main(file: &ConfigFile, deed: Deed) -> ExitCode {
     if let Some(order) = order {
         return ask(&config.console.socket, &order);
     }
+    if let Deed::Clear { name } = &deed {
+        // Who runs has to forget it first; where nobody runs, the records are all that there is.
+        let asked = client::ask(&config.console.socket, &format!("campaign clear {name}"));
+        if !asked.as_ref().is_err_and(nobody_runs) {
+            return said(&config.console.socket, asked);
+        }
+    }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.to_string()),
@@ -146,6 +159,11 @@ pub(super) fn main(file: &ConfigFile, deed: Deed) -> ExitCode {
             Deed::Dnc(dnc) => barred(&config, dnc).await,
             Deed::Report { name, days, agents, json } => {
                 report(&config, &zone, name.as_deref(), (days, agents, json)).await
+            }
+            Deed::Clear { name } => {
+                let numbers = store::clear(&config.database(), &name).await?;
+                outln!("{}", cleared(&name, numbers));
+                Ok(false)
             }
             Deed::Start { .. } | Deed::Pause { .. } | Deed::Stop { .. } => Ok(false),
         }
@@ -159,7 +177,15 @@ pub(super) fn main(file: &ConfigFile, deed: Deed) -> ExitCode {
 
 /// Has the running appliance do something.
 fn ask(socket: &Path, order: &str) -> ExitCode {
-    match client::ask(socket, order) {
+    said(socket, client::ask(socket, order))
+}
+
+fn nobody_runs(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+}
+
+fn said(socket: &Path, answer: io::Result<Answer>) -> ExitCode {
+    match answer {
         Ok(answer) if answer.ok => {
             outln!("{}", answer.text.trim_end());
             ExitCode::SUCCESS
@@ -178,12 +204,7 @@ fn told(socket: &Path) -> ExitCode {
              'belfry console -e \"campaign reload\"'",
             answer.text
         )),
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-            ) =>
-        {
+        Err(error) if nobody_runs(&error) => {
             outln!("no appliance runs here; the next start knows of it");
             ExitCode::SUCCESS
         }
@@ -396,11 +417,48 @@ pub(super) fn figures_json(row: &Figures) -> serde_json::Value {
     })
 }
 
+impl Operator {
+    /// Takes a campaign's list away: the exchange forgets it first, so that nobody of it is dialled. Called on a thread of
+    /// the runtime that may block.
+    pub(super) fn campaign_clear(&self, name: &str, by: String) -> Answer {
+        match self.ask(Request::Campaign(CampaignOrder::Clear(name.to_owned()), by)) {
+            Some(Reply::Done(_)) => {}
+            Some(Reply::Refused(why)) => return Answer::refused(why),
+            _ => return Answer::refused("the exchange does not answer"),
+        }
+        let database = self.database();
+        let work = store::clear(&database, name);
+        match tokio::runtime::Handle::current().block_on(work) {
+            Ok(numbers) => Answer::done(cleared(name, numbers), numbers),
+            Err(why) => {
+                // What the records still have is called on.
+                self.campaign_reload();
+                Answer::refused(format!("{why}: nothing was changed"))
+            }
+        }
+    }
+}
+
+fn cleared(name: &str, numbers: usize) -> String {
+    format!("{numbers} numbers of campaign {name} are taken away; what they came to stays")
+}
+
 /// What a program wants of the records.
 pub(super) async fn wanted(operator: Arc<Operator>, wanted: Wanted) -> Result<Value, Problem> {
     let config = operator.config();
-    let (Wanted::Results { campaign, .. } | Wanted::Figures { campaign, .. }) = &wanted;
+    let (Wanted::Results { campaign, .. }
+    | Wanted::Figures { campaign, .. }
+    | Wanted::Clear { campaign, .. }) = &wanted;
     known(&config, campaign).map_err(Problem::not_found)?;
+    if let Wanted::Clear { campaign, by } = wanted {
+        let work = move || operator.campaign_clear(&campaign, by);
+        let sudden = |_| Problem::unavailable("the work came to a sudden end: see the log");
+        let answer = tokio::task::spawn_blocking(work).await.map_err(sudden)?;
+        return match answer.ok {
+            true => Ok(json!({ "done": answer.text })),
+            false => Err(Problem::conflict(answer.text)),
+        };
+    }
     let away = |trouble: crate::store::Trouble| Problem::unavailable(trouble.to_string());
     let records = Records::open(&config.database()).await.map_err(away)?;
     match &wanted {
@@ -422,6 +480,7 @@ pub(super) async fn wanted(operator: Arc<Operator>, wanted: Wanted) -> Result<Va
             let rows = records.campaign_figures(Some(campaign), (from, i64::MAX), offset, *agents);
             Ok(rows.await.map_err(away)?.iter().map(figures_json).collect())
         }
+        Wanted::Clear { .. } => Err(Problem::conflict("it is done above")),
     }
 }
 

@@ -433,6 +433,7 @@ fn config_with(source: &Source, accounts: Option<&str>) -> Result<Written, Vec<F
         SecretSource::Given(text) => Ok(text.expose().to_owned()),
         SecretSource::Env(name) => std::env::var(&**name).map_err(|e| e.to_string()),
     };
+    faults.extend(super::forms::add(&mut config));
     config.resolve_secrets(fetch).map_err(|faults| all(faults, &kept_at))?;
     let kept = Kept { path: kept_at, own_lines };
     Ok(Written { config, faults, ours: embedded, name, kept })

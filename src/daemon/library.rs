@@ -43,29 +43,27 @@ impl Kept {
         })
     }
 
-    /// As the records ask it; `None`: nobody is of that team.
+    /// As the records ask it; `None`: no agent is meant.
     fn sought(&self, sought: Sought) -> Option<scores::Sought> {
-        let Sought { call, agent, team, from, until, unscored, most } = sought;
-        let agents = match (agent, team) {
+        let Sought { call, agent, team, from, until, only, unscored, most } = sought;
+        let named = match (agent, team) {
             (Some(agent), Some(team)) => {
-                self.members(&team).into_iter().filter(|own| *own == agent).collect()
+                Some(self.members(&team).into_iter().filter(|own| *own == agent).collect())
             }
-            (Some(agent), None) => vec![agent],
-            (None, Some(team)) => self.members(&team),
-            (None, None) => {
-                return Some(scores::Sought {
-                    call,
-                    agents: Vec::new(),
-                    from,
-                    until,
-                    unscored,
-                    most,
-                });
-            }
+            (Some(agent), None) => Some(vec![agent]),
+            (None, Some(team)) => Some(self.members(&team)),
+            (None, None) => None,
         };
-        if agents.is_empty() {
+        let agents: Option<Vec<String>> = match (named, only) {
+            (Some(named), Some(only)) => {
+                Some(named.into_iter().filter(|agent| only.contains(agent)).collect())
+            }
+            (named, only) => named.or(only),
+        };
+        if agents.as_ref().is_some_and(Vec::is_empty) {
             return None;
         }
+        let agents = agents.unwrap_or_default();
         Some(scores::Sought { call, agents, from, until, unscored, most })
     }
 

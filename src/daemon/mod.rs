@@ -37,6 +37,7 @@ mod exchange;
 mod explain;
 pub mod files;
 mod first;
+mod forms;
 mod homes;
 mod keeping;
 mod known_names;

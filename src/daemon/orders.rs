@@ -372,7 +372,7 @@ impl Operator {
     }
 
     /// Campaigns' lists, and whom nobody may call, are read anew: the exchange hears of what it does not know.
-    fn campaign_reload(&self) -> Answer {
+    pub(super) fn campaign_reload(&self) -> Answer {
         let database = self.database();
         let work = campaigns::tell(&database, self.inputs.clone(), false);
         match tokio::runtime::Handle::current().block_on(work) {
@@ -529,6 +529,7 @@ impl Orders for Operator {
             Order::Trace(call, file) => self.trace(call, file.as_deref()),
             Order::Subscriber(order, by) => self.subscribers(order, &by),
             Order::CampaignReload => self.campaign_reload(),
+            Order::CampaignClear(name) => self.campaign_clear(&name, String::new()),
             Order::Alarms => self.figures.alarms.show(&self.zone()),
             Order::Ack(number, by) => self.figures.alarms.ack(number, &by),
             Order::Mail(to) => self.mail(to),

@@ -5,6 +5,7 @@
 //! they mean and how they are cut is [`report`](crate::report)'s. They are read day by day, so that a year of
 //! many agents needs no more memory than its rows.
 
+mod campaign;
 mod cases;
 mod quality;
 mod survey;
@@ -77,6 +78,10 @@ async fn report(args: &Report, config: &Config, zone: &TimeZone) -> Result<(), S
     let table = match (Kind::named(&args.kind), args.kind.as_str()) {
         (Some(kind), _) => {
             gather(&config.database(), kind, span, &args.name).await?.table(&terms, language)
+        }
+        (None, kind @ ("campaign" | "campaign-agent")) => {
+            let by_agent = kind == "campaign-agent";
+            campaign::table(&config.database(), by_agent, span, &args.name, language).await?
         }
         (None, kind) => {
             let by_team = kind == "quality-team";

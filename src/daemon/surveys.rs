@@ -31,7 +31,7 @@ use crate::switch::{Reply, Request};
 /// The longest reason of a correction, in bytes.
 const MAX_WHY: usize = 400;
 /// Designs are written one after the other.
-static WRITING: Mutex<()> = Mutex::new(());
+pub(super) static WRITING: Mutex<()> = Mutex::new(());
 
 /// A survey's sessions of a span, judged.
 pub(super) struct Judged {
@@ -90,6 +90,10 @@ impl Operator {
             Wanted::Put(name, body) => {
                 let put = move || self.put_design(&name, &body);
                 tokio::task::spawn_blocking(put).await.map_err(|_| sudden())?
+            }
+            Wanted::Delete(name) => {
+                let delete = move || self.delete_design(&name);
+                tokio::task::spawn_blocking(delete).await.map_err(|_| sudden())?
             }
             Wanted::Answers(survey, span) => self.survey_answers(&survey, &span).await,
             Wanted::Statistics(survey, span) => self.survey_statistics(&survey, &span).await,
@@ -270,8 +274,7 @@ impl Operator {
 
     /// Writes a design down and puts it in force, or nothing.
     fn put_design(&self, name: &str, body: &Value) -> Result<Value, Problem> {
-        let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-        if name.is_empty() || name.len() > 40 || !name.chars().all(fits) {
+        if !is_file_name(name) {
             return Err(Problem::unprocessable(
                 "a survey's name is of letters, digits, '-' and '_'",
             ));
@@ -280,8 +283,6 @@ impl Operator {
         let _one = WRITING.lock().expect("no holder panics");
         let dir = directory(&self.config().node.data_dir);
         let path = dir.join(format!("{name}.toml"));
-        let cannot =
-            |error: std::io::Error| Problem::unavailable(format!("{}: {error}", path.display()));
         // Tried first: a file that does not hold with the rest would keep the next start from coming up, should the
         // appliance end before it is taken back.
         let tried = files::load_with_design(self.source(), Some((path.as_path(), text.as_str())));
@@ -289,27 +290,64 @@ impl Operator {
             let lines = files::lines(&faults);
             return Err(Problem::conflict(format!("{lines}nothing was changed")));
         }
-        std::fs::create_dir_all(&dir).map_err(cannot)?;
-        let before = match std::fs::read(&path) {
-            Ok(bytes) => Some(bytes),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(cannot(error)),
-        };
-        write_whole(&path, text.as_bytes()).map_err(cannot)?;
-        let answer = self.reload();
-        if !answer.ok {
-            let back = match before {
-                Some(bytes) => write_whole(&path, &bytes),
-                None => std::fs::remove_file(&path),
-            };
-            back.map_err(cannot)?;
-            return Err(Problem::conflict(answer.text));
-        }
+        self.put_in_force(&path, Some(&text))?;
         let loaded = files::load(self.source());
         let plan = loaded.map_err(|faults| Problem::unavailable(files::lines(&faults)))?.plan;
         let version = plan.survey_design(name).map(|(version, _)| version.to_owned());
         Ok(json!({ "survey": name, "version": version }))
     }
+
+    /// Takes a design that a program has written away, if nothing uses it.
+    fn delete_design(&self, name: &str) -> Result<Value, Problem> {
+        let _one = WRITING.lock().expect("no holder panics");
+        let path = directory(&self.config().node.data_dir).join(format!("{name}.toml"));
+        if !is_file_name(name) || !path.exists() {
+            let loaded = files::load(self.source());
+            let plan = loaded.map_err(|faults| Problem::unavailable(files::lines(&faults)))?.plan;
+            return Err(match plan.file_of_survey(name) {
+                Some(file) => Problem::conflict(format!("{file} designs it: take it away there")),
+                None => no_survey(name),
+            });
+        }
+        let tried = files::load_with_design(self.source(), Some((path.as_path(), "")));
+        if let Err(faults) = tried {
+            let lines = files::lines(&faults);
+            return Err(Problem::conflict(format!("{lines}nothing was changed")));
+        }
+        self.put_in_force(&path, None)?;
+        Ok(json!({ "done": format!("survey {name} is taken away; its answers stay") }))
+    }
+
+    /// A file of a design is written, or (`None`) taken away, and what then holds is put in force; or all stays as it was.
+    pub(super) fn put_in_force(&self, path: &Path, text: Option<&str>) -> Result<(), Problem> {
+        let cannot =
+            |error: std::io::Error| Problem::unavailable(format!("{}: {error}", path.display()));
+        if let Some(dir) = path.parent() {
+            std::fs::create_dir_all(dir).map_err(cannot)?;
+        }
+        let before = match std::fs::read(path) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(cannot(error)),
+        };
+        let put = |bytes: Option<&[u8]>| match bytes {
+            Some(bytes) => write_whole(path, bytes),
+            None => std::fs::remove_file(path),
+        };
+        put(text.map(str::as_bytes)).map_err(cannot)?;
+        let answer = self.reload();
+        if answer.ok {
+            return Ok(());
+        }
+        put(before.as_deref()).map_err(cannot)?;
+        Err(Problem::conflict(answer.text))
+    }
+}
+
+/// Whether a name of a design can be its file's.
+pub(super) fn is_file_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    (1..=40).contains(&name.len()) && name.chars().all(fits)
 }
 
 /// A design as it would be written in a file, with its version and where it stands.

@@ -43,44 +43,57 @@ pub(super) fn statements<'q>(
                 query(insert).bind(campaign).bind(number).bind(nth).bind(wall).bind(agent),
             ]
         }
-        CampaignFact::Over {
-            number,
-            nth,
-            counted,
-            outcome,
-            state,
-            agent,
-            call,
-            cause,
-            talk_ms,
-            next,
-        } => {
-            let update = "UPDATE campaign_numbers SET state = ?, counted = ?, outcome = ?, next = ? \
-                          WHERE campaign = ? AND number = ?";
-            let of_it = query(update).bind(state).bind(i64::from(*counted)).bind(outcome);
-            let of_it = of_it.bind(*next).bind(campaign).bind(number);
-            let update = "UPDATE campaign_attempts SET outcome = ?, cause = ?, call = ?, talk_ms = ?, over = ?, \
-                          agent = CASE WHEN ? = '' THEN agent ELSE ? END \
-                          WHERE campaign = ? AND number = ? AND nth = ?";
-            let talk_ms = i64::try_from(*talk_ms).unwrap_or(i64::MAX);
-            let attempt = query(update).bind(outcome).bind(i64::from(*cause));
-            let attempt = attempt.bind(call.map(|call| call.to_string())).bind(talk_ms).bind(wall);
-            let attempt = attempt.bind(agent).bind(agent);
-            vec![of_it, attempt.bind(campaign).bind(number).bind(i64::from(*nth))]
-        }
-        CampaignFact::Coded { number, code, call, state, machine, next, .. } => {
-            let outcome = if *machine { Some("voice_mail") } else { None };
-            let update = "UPDATE campaign_numbers SET state = ?, code = ?, next = ?, \
-                          outcome = coalesce(?, outcome) WHERE campaign = ? AND number = ?";
-            let of_it = query(update).bind(state).bind(code).bind(*next).bind(outcome);
-            let of_it = of_it.bind(campaign).bind(number);
-            let update = "UPDATE campaign_attempts SET code = ?, outcome = coalesce(?, outcome) \
-                          WHERE campaign = ? AND number = ? AND (call = ? OR over IS NULL)";
-            let attempt = query(update).bind(code).bind(outcome).bind(campaign).bind(number);
-            vec![of_it, attempt.bind(call.to_string())]
-        }
+        CampaignFact::Over { .. } => over(wall, campaign, what),
+        CampaignFact::Coded { .. } => coded(campaign, what),
         CampaignFact::Offered { .. } | CampaignFact::OfferOver { .. } => Vec::new(),
     }
+}
+
+/// An attempt is over: of its number, and of itself.
+fn over<'q>(wall: i64, campaign: &'q str, what: &'q CampaignFact) -> Vec<Statement<'q>> {
+    let CampaignFact::Over {
+        number,
+        nth,
+        counted,
+        outcome,
+        state,
+        agent,
+        call,
+        cause,
+        talk_ms,
+        next,
+    } = what
+    else {
+        return Vec::new();
+    };
+    let update = "UPDATE campaign_numbers SET state = ?, counted = ?, outcome = ?, next = ? \
+                  WHERE campaign = ? AND number = ?";
+    let of_it = query(update).bind(state).bind(i64::from(*counted)).bind(outcome);
+    let of_it = of_it.bind(*next).bind(campaign).bind(number);
+    let update = "UPDATE campaign_attempts SET outcome = ?, cause = ?, call = ?, talk_ms = ?, over = ?, \
+                  agent = CASE WHEN ? = '' THEN agent ELSE ? END \
+                  WHERE campaign = ? AND number = ? AND nth = ?";
+    let talk_ms = i64::try_from(*talk_ms).unwrap_or(i64::MAX);
+    let attempt = query(update).bind(outcome).bind(i64::from(*cause));
+    let attempt = attempt.bind(call.map(|call| call.to_string())).bind(talk_ms).bind(wall);
+    let attempt = attempt.bind(agent).bind(agent);
+    vec![of_it, attempt.bind(campaign).bind(number).bind(i64::from(*nth))]
+}
+
+/// What an agent has said of a talk.
+fn coded<'q>(campaign: &'q str, what: &'q CampaignFact) -> Vec<Statement<'q>> {
+    let CampaignFact::Coded { number, code, call, state, machine, next, .. } = what else {
+        return Vec::new();
+    };
+    let outcome = if *machine { Some("voice_mail") } else { None };
+    let update = "UPDATE campaign_numbers SET state = ?, code = ?, next = ?, \
+                  outcome = coalesce(?, outcome) WHERE campaign = ? AND number = ?";
+    let of_it = query(update).bind(state).bind(code).bind(*next).bind(outcome);
+    let of_it = of_it.bind(campaign).bind(number);
+    let update = "UPDATE campaign_attempts SET code = ?, outcome = coalesce(?, outcome) \
+                  WHERE campaign = ? AND number = ? AND (call = ? OR over IS NULL)";
+    let attempt = query(update).bind(code).bind(outcome).bind(campaign).bind(number);
+    vec![of_it, attempt.bind(call.to_string())]
 }
 
 /// What an import has done.
@@ -93,6 +106,9 @@ pub struct Imported {
 }
 
 /// Puts numbers on a campaign's list, all or none; `dry_run`: says what that would do.
+///
+/// They come into a table of the connection's own first, so that whoever else writes to the database waits for one
+/// statement and not for the whole list.
 pub async fn import(
     path: &Path,
     campaign: &str,
@@ -102,19 +118,20 @@ pub async fn import(
     let said = |trouble: Trouble| trouble.to_string();
     let mut database = Database::open(path).await.map_err(said)?;
     let sorted = |error: sqlx::Error| sort(path, &error).to_string();
+    stage(&mut database.connection, entries).await.map_err(sorted)?;
     let mut step = database.connection.begin_with("BEGIN IMMEDIATE").await.map_err(sorted)?;
     let select = "SELECT count(*), coalesce(max(row), 0) FROM campaign_numbers WHERE campaign = ?";
     let (there, last): (i64, i64) =
         sqlx::query_as(select).bind(campaign).fetch_one(&mut *step).await.map_err(sorted)?;
-    let mut imported = Imported::default();
-    for entry in entries {
-        let row = last + 1 + imported.added as i64;
-        match put(&mut step, campaign, row, entry).await.map_err(sorted)? {
-            true => imported.added += 1,
-            false => imported.there += 1,
-        }
-    }
-    let all = usize::try_from(there).unwrap_or(0) + imported.added;
+    let insert = "INSERT INTO campaign_numbers (campaign, number, row, fields, state) \
+                  SELECT ?, number, ? + row_number() OVER (ORDER BY staged.rowid), fields, 'waiting' FROM staged \
+                  WHERE NOT EXISTS (SELECT 1 FROM campaign_numbers own WHERE own.campaign = ? AND own.number = staged.number) \
+                  ON CONFLICT DO NOTHING";
+    let done = sqlx::query(insert).bind(campaign).bind(last).bind(campaign);
+    let added = done.execute(&mut *step).await.map_err(sorted)?.rows_affected();
+    let added = usize::try_from(added).unwrap_or(usize::MAX);
+    let imported = Imported { added, there: entries.len().saturating_sub(added) };
+    let all = usize::try_from(there).unwrap_or(0).saturating_add(added);
     if all > MOST_NUMBERS {
         return Err(format!(
             "the list would have {all} numbers, and may have {MOST_NUMBERS}: nothing was added"
@@ -127,17 +144,32 @@ pub async fn import(
     Ok(imported)
 }
 
-/// `false`: it is on the list.
-async fn put(
-    step: &mut SqliteConnection,
-    campaign: &str,
-    row: i64,
-    entry: &Entry,
-) -> Result<bool, sqlx::Error> {
-    let insert = "INSERT INTO campaign_numbers (campaign, number, row, fields, state) \
-                  VALUES (?, ?, ?, ?, 'waiting') ON CONFLICT DO NOTHING";
-    let own = sqlx::query(insert).bind(campaign).bind(&entry.number).bind(row).bind(&entry.fields);
-    Ok(own.execute(step).await?.rows_affected() > 0)
+/// Numbers of one statement that stages them.
+const STAGED: usize = 1_000;
+
+/// Puts numbers into a table that this connection alone sees, in their order.
+async fn stage(connection: &mut SqliteConnection, entries: &[Entry]) -> Result<(), sqlx::Error> {
+    let create = "CREATE TEMP TABLE staged (number TEXT NOT NULL, fields TEXT NOT NULL)";
+    sqlx::query(create).execute(&mut *connection).await?;
+    let mut step = connection.begin().await?;
+    for part in entries.chunks(STAGED) {
+        let rows: Vec<[&str; 2]> =
+            part.iter().map(|own| [own.number.as_str(), own.fields.as_str()]).collect();
+        let insert = "INSERT INTO staged (number, fields) \
+                      SELECT value ->> 0, value ->> 1 FROM json_each(?) ORDER BY key";
+        let rows = serde_json::to_string(&rows).unwrap_or_default();
+        sqlx::query(insert).bind(rows).execute(&mut *step).await?;
+    }
+    step.commit().await
+}
+
+/// Takes a campaign's list away; its attempts, and with them its figures, stay. Gives how many numbers it had.
+pub async fn clear(path: &Path, campaign: &str) -> Result<usize, String> {
+    let mut database = Database::open(path).await.map_err(|trouble| trouble.to_string())?;
+    let delete = sqlx::query("DELETE FROM campaign_numbers WHERE campaign = ?").bind(campaign);
+    let done = delete.execute(&mut database.connection).await;
+    let done = done.map_err(|error| sort(path, &error).to_string())?;
+    Ok(usize::try_from(done.rows_affected()).unwrap_or(usize::MAX))
 }
 
 /// Numbers that nobody may call, or may again. Gives how many that changed.
@@ -231,7 +263,62 @@ from_row!(Figures {
     talk_ms
 });
 
+/// What a quarter of an hour's attempts came to, of a campaign or an agent.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Quarter {
+    /// When it begins, milliseconds since 1970.
+    pub start: i64,
+    /// The campaign's name or the agent's number.
+    pub name: String,
+    /// Attempts.
+    pub dialled: i64,
+    /// Customers who talked with an agent.
+    pub reached: i64,
+    /// Customers who answered, and no agent came.
+    pub unserved: i64,
+    /// Nobody answered.
+    pub no_answer: i64,
+    /// Busy.
+    pub busy: i64,
+    /// No such number.
+    pub wrong: i64,
+    /// A machine answered.
+    pub voice_mail: i64,
+    /// Talks together, in milliseconds.
+    pub talk_ms: i64,
+}
+from_row!(Quarter {
+    start,
+    name,
+    dialled,
+    reached,
+    unserved,
+    no_answer,
+    busy,
+    wrong,
+    voice_mail,
+    talk_ms
+});
+
 impl Records {
+    /// What attempts of a span came to by quarters of an hour, of each campaign or (`by_agent`) agent. An attempt counts in
+    /// the quarter in which it began.
+    pub async fn campaign_quarters(
+        &self,
+        by_agent: bool,
+        (from, until): (i64, i64),
+    ) -> Result<Vec<Quarter>, Trouble> {
+        let select = "SELECT wall / 900000 * 900000 AS start, CASE WHEN ?1 THEN agent ELSE campaign END AS name, \
+                      count(*) AS dialled, sum(outcome = 'reached') AS reached, \
+                      sum(outcome = 'unserved') AS unserved, sum(outcome = 'no_answer') AS no_answer, \
+                      sum(outcome = 'busy') AS busy, sum(outcome = 'wrong_number') AS wrong, \
+                      sum(outcome = 'voice_mail') AS voice_mail, sum(talk_ms) AS talk_ms \
+                      FROM campaign_attempts WHERE wall >= ?2 AND wall < ?3 AND outcome <> 'not_tried' \
+                      GROUP BY 1, 2 ORDER BY 1, 2";
+        let rows = sqlx::query_as(select).bind(by_agent).bind(from).bind(until);
+        rows.fetch_all(&self.pool).await.map_err(self.sorted())
+    }
+
     /// Whether each campaign calls.
     pub async fn campaigns(&self) -> Result<Vec<(String, Status)>, Trouble> {
         let rows = sqlx::query_as::<_, (String, String)>("SELECT name, status FROM campaigns");
@@ -360,6 +447,8 @@ mod tests {
             assert_eq!(import(&path, "spring", &list[..2], false).await.unwrap().added, 2);
             let more = import(&path, "spring", &list, false).await.unwrap();
             assert_eq!(more, Imported { added: 1, there: 2 });
+            assert_eq!(import(&path, "autumn", &list[..1], false).await.unwrap().added, 1);
+            assert_eq!(clear(&path, "autumn").await, Ok(1));
             let keys = ["+86100".to_owned(), "+86101".to_owned()];
             assert_eq!(bar(&path, &keys, true, ("li", Wall(1))).await, Ok(2));
             assert_eq!(bar(&path, &keys[1..], false, ("li", Wall(1))).await, Ok(1));
@@ -403,6 +492,10 @@ mod tests {
             let [row] = &figures[..] else { panic!("{figures:?}") };
             assert_eq!((row.dialled, row.busy, row.voice_mail, row.other), (3, 1, 1, 1));
             assert_eq!((row.agent.as_str(), row.talk_ms), ("7001", 18_000));
+            let quarters = records.campaign_quarters(false, span).await.unwrap();
+            let sum = |of: fn(&Quarter) -> i64| quarters.iter().map(of).sum::<i64>();
+            assert!(quarters.iter().all(|own| own.name == "spring" && own.start % 900_000 == 0));
+            assert_eq!((sum(|q| q.dialled), sum(|q| q.busy), sum(|q| q.talk_ms)), (3, 1, 18_000));
         });
     }
 }

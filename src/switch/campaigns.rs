@@ -31,7 +31,7 @@ use super::active::Doing;
 use super::caller_id::numbering;
 use super::console::{CampaignOrder, CampaignRow, OfferRow, Reply};
 use super::dial::failure;
-use super::fact::{CampaignFact, EndedBy, FactKind};
+use super::fact::{AlarmWhat, CampaignFact, EndedBy, FactKind};
 use super::placing::Placing;
 use super::{Level, Switch};
 
@@ -211,6 +211,16 @@ impl Switch {
                 self.fact(now, FactKind::Campaign { campaign, what });
             }
             Action::Over(over) => self.campaign_over(now, over, None, 0, 0),
+            Action::Held { campaign, held } => {
+                if held {
+                    let line =
+                        format!("campaign {campaign} has had no free channel for a long while");
+                    self.log(Level::Warning, line);
+                }
+                let what = AlarmWhat::CampaignHeld;
+                let kind = FactKind::Alarm { what, raised: held, detail: campaign, call: None };
+                self.fact(now, kind);
+            }
         }
     }
 
@@ -395,7 +405,7 @@ impl Switch {
     }
 
     /// Two parties of a call hear each other.
-    pub(super) fn campaign_reached(&mut self, id: CallId) {
+    pub(super) fn campaign_reached(&mut self, now: Now, id: CallId) {
         let Some(making) = self.outbound.calls.get_mut(&id).filter(|own| !own.reached) else {
             return;
         };
@@ -407,7 +417,7 @@ impl Switch {
         if of.preview {
             let own = self.config.campaigns.iter().find(|own| *own.name.as_str() == of.campaign);
             let queue = own.map(|own| own.queue.to_string()).unwrap_or_default();
-            self.centre.may_code(agent, id, &queue);
+            self.centre.previewed(now.at, agent, id, &queue);
         }
     }
 
@@ -495,6 +505,7 @@ impl Switch {
             CampaignOrder::Start(name) => self.campaign_set(now, name, Status::Running, by),
             CampaignOrder::Pause(name) => self.campaign_set(now, name, Status::Paused, by),
             CampaignOrder::Stop(name) => self.campaign_set(now, name, Status::Stopped, by),
+            CampaignOrder::Clear(name) => self.campaign_clear(&name, by),
             CampaignOrder::Take(agent) => self.campaign_take(now, &agent),
             CampaignOrder::Skip(agent) => self.campaign_skip(now, &agent),
         };
@@ -521,6 +532,13 @@ impl Switch {
         let what = CampaignFact::Status { status: word.to_owned(), by };
         self.fact(now, FactKind::Campaign { campaign: name.clone(), what });
         Ok(format!("campaign {name} is {word}; `show campaigns` says how far it is"))
+    }
+
+    /// The exchange forgets a list; who orders it takes the list out of the records.
+    fn campaign_clear(&mut self, name: &str, by: &str) -> Result<String, String> {
+        let numbers = self.outbound.rules.clear(name)?;
+        self.log(Level::Info, format!("campaign {name}: its list is cleared, by {by}"));
+        Ok(format!("{numbers} numbers"))
     }
 
     fn campaign_agent(&self, number: &str) -> Result<AgentId, String> {

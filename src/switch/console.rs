@@ -55,6 +55,8 @@ pub enum Request {
     Forms,
     /// Whether an agent may supervise one of these.
     Supervises(String, Vec<String>),
+    /// The agents whom an agent may supervise.
+    Supervised(String),
     /// A program scores a talk.
     Score(Rights, Box<Scoring>),
     /// Force an agent's state.
@@ -280,6 +282,8 @@ pub enum Reply {
     CallBacks(Vec<BackRow>),
     /// To [`Request::Forms`].
     Forms(Vec<Form>),
+    /// To [`Request::Supervised`]: their numbers.
+    Supervised(Vec<String>),
     /// To [`Request::Score`]: it is written down.
     Scored {
         /// Its id.

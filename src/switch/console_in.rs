@@ -49,6 +49,7 @@ impl Switch {
             Request::Queues => Reply::Queues(self.queue_rows(now)),
             Request::Forms => Reply::Forms(self.forms()),
             Request::Supervises(by, whom) => self.supervises(&by, &whom),
+            Request::Supervised(by) => Reply::Supervised(self.centre.supervised_by(&by)),
             Request::Score(rights, scoring) => return self.score(now, id, &rights, *scoring),
             Request::CallBacks => Reply::CallBacks(self.back_rows(now)),
             Request::AgentOrder(number, order) => self.agent_order(now, &number, order),

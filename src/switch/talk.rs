@@ -67,7 +67,7 @@ impl Switch {
         self.fact(now, FactKind::Bridged { call: id, a, b });
         self.care_talks(now, id);
         self.back_reached(now, id);
-        self.campaign_reached(id);
+        self.campaign_reached(now, id);
     }
 
     /// Joins two parties that had talked before (a transfer came to nothing).

@@ -76,4 +76,15 @@ fn a_customer_is_dialled_for_an_agent_and_they_hear_each_other() {
     assert!(text.contains("姓名") && text.contains("王"), "{text}");
     let (figures, _) = campaign(&belfry, &["report", "--agents"]);
     assert!(figures.contains("spring") && figures.contains("7001"), "{figures}");
+    let at_once = Command::new(env!("CARGO_BIN_EXE_belfry"))
+        .args(["campaign", "clear", "spring", "-c"])
+        .arg(belfry.beside("belfry.toml"))
+        .output()
+        .expect("belfry runs");
+    assert!(!at_once.status.success(), "it runs: {at_once:?}");
+    campaign(&belfry, &["stop", "spring"]);
+    let (said, _) = campaign(&belfry, &["clear", "spring"]);
+    assert!(said.contains("1 numbers of campaign spring are taken away"), "{said}");
+    let (figures, _) = campaign(&belfry, &["report"]);
+    assert!(figures.contains("spring"), "they stay: {figures}");
 }

@@ -16,10 +16,14 @@ use super::scripted;
 use super::tones::{ALICE, BOB};
 
 const BOSS: &str = "boss-boss-boss-boss";
+const LEAD: &str = "lead-lead-lead-lead";
 const OWN: &str = "agent-7001-agent-7001";
 
 const MORE: &str = "\n[http]\nlisten = \"OWN:8080\"\n\
     [[token]]\nname = \"boss\"\ntoken = \"boss-boss-boss-boss\"\nroles = [\"supervisor\"]\n\
+    [[token]]\nname = \"lead\"\ntoken = \"lead-lead-lead-lead\"\nroles = [\"agent\", \"supervisor\"]\nagent = \"7900\"\n\
+    [[agent]]\nnumber = \"7900\"\npin = \"4711\"\nrole = \"supervisor\"\n\
+    [[team]]\nname = \"night\"\nsupervisors = [\"7900\"]\n\
     [[token]]\nname = \"desk\"\ntoken = \"agent-7001-agent-7001\"\nroles = [\"agent\"]\nagent = \"7001\"\nphones = [\"1002\"]\n\
     [[agent]]\nnumber = \"7001\"\npin = \"4711\"\nteam = \"day\"\n\
     [[score_form]]\nname = \"service\"\ntitle = \"服务质量\"\nversion = 3\npass = 70\n\
@@ -54,6 +58,38 @@ fn report(belfry: &Appliance, kind: &str) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}{out:?}"))
 }
 
+/// A form by the API: designed, used, designed anew, taken away; those of the configuration are not.
+fn forms_are_designed(at: SocketAddr, call: &str) {
+    let ask = |method, form: &str, body| {
+        ask(at, BOSS, method, &format!("/v1/quality/forms/{form}"), body)
+    };
+    let form = |text: &str| {
+        let question = json!({ "name": "calm", "text": text, "most": 5 });
+        Some(json!({ "title": "试听", "pass": 60, "questions": [question] }))
+    };
+    assert_eq!(ask("PUT", "service", form("?")).0, 409, "it stands in the configuration");
+    assert_eq!(ask("DELETE", "service", None).0, 409);
+    assert_eq!(ask("DELETE", "trial", None).0, 404);
+    let (status, why) = ask("PUT", "trial", Some(json!({ "questions": [] })));
+    assert_eq!(status, 422, "{why}");
+    for (text, version) in [("安静?", 1), ("安静?", 1), ("耐心?", 2)] {
+        let (status, made) = ask("PUT", "trial", form(text));
+        assert_eq!((status, &made["version"]), (200, &version.into()), "{made}");
+    }
+    let (_, forms) = super::api::ask(at, BOSS, "GET", "/v1/quality/forms", None);
+    let listed = forms[1].clone();
+    assert_eq!(
+        (&listed["name"], &listed["questions"][0]["text"]),
+        (&"trial".into(), &"耐心?".into())
+    );
+    assert_eq!(ask("PUT", "trial", Some(listed)).0, 200, "what is listed can be put back");
+    let score = json!({ "call": call, "form": "trial", "answers": { "calm": 4 } });
+    let scored = super::api::ask(at, BOSS, "POST", "/v1/quality/scores", Some(score.clone()));
+    assert_eq!((scored.0, &scored.1["share"]), (201, &8_000.into()), "{}", scored.1);
+    assert_eq!(ask("DELETE", "trial", None).0, 200);
+    assert_eq!(super::api::ask(at, BOSS, "POST", "/v1/quality/scores", Some(score)).0, 422);
+}
+
 #[test]
 fn a_talk_is_drawn_played_scored_corrected_and_counted() {
     let belfry = Appliance::start(Setup { more: MORE, ..Setup::new() });
@@ -84,6 +120,9 @@ fn a_talk_is_drawn_played_scored_corrected_and_counted() {
     let call = drawn[0]["call"].as_str().expect("a call").to_owned();
     assert_eq!(ask(at, OWN, "GET", sample, None).0, 403);
     assert_eq!(ask(at, BOSS, "GET", "/v1/quality/sample?team=night", None).1, json!([]));
+    for list in ["/v1/quality/sample", "/v1/recordings"] {
+        assert_eq!(ask(at, LEAD, "GET", list, None).1, json!([]), "of its own team alone");
+    }
 
     // It is played, in parts.
     let file = format!("/v1/recordings/{call}/1");
@@ -147,6 +186,9 @@ fn a_talk_is_drawn_played_scored_corrected_and_counted() {
     );
     assert_eq!(ask(at, BOSS, "GET", sample, None).1, json!([]), "it is scored");
 
+    let none = ask(at, LEAD, "GET", "/v1/quality/figures?by=agent", None).1;
+    assert_eq!((none, ask(at, LEAD, "GET", "/v1/quality/scores", None).1), (json!([]), json!([])));
+
     // Figures, by the API and as a report.
     let (_, figures) = ask(at, BOSS, "GET", "/v1/quality/figures?by=team", None);
     assert_eq!(
@@ -161,8 +203,14 @@ fn a_talk_is_drawn_played_scored_corrected_and_counted() {
     );
     assert_eq!(rows[0]["question:service/solves"], 0.8, "{rows}");
     assert_eq!(report(&belfry, "quality-team")["rows"][0]["name"], "day");
+    forms_are_designed(at, &call);
     let log = belfry.log();
-    for said in ["is scored on form service", "is played"] {
+    for said in [
+        "is scored on form service",
+        "is played",
+        "form trial: another design: done",
+        "\"desk\" may not",
+    ] {
         assert!(log.contains(said), "{said}");
     }
     belfry.stop();

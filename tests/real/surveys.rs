@@ -154,5 +154,9 @@ fn ten_questions_by_keys_their_figures_and_what_is_put_right() {
         (&shown["version"], &shown["design"]["questions"][0]["keys"]["1"]),
         (&versions[1], &json!("quite"))
     );
+    // Taken away, its answers stay; one that a file designs is not.
+    let delete = |name: &str| ask(at, ADMIN, "DELETE", &format!("/v1/surveys/{name}"), None).0;
+    assert_eq!([delete("quick"), delete("quick"), delete("ten")], [200, 404, 409]);
+    assert_eq!(settled(&belfry, "quick", 2)["valid"], 2);
     belfry.stop();
 }

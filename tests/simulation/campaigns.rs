@@ -10,7 +10,7 @@ use belfry::sim::phone::State;
 use belfry::sim::world::{SIP, World};
 use belfry::switch::campaigns::{Entry, Kept, State as Number, Status, Told};
 use belfry::switch::console::{AgentOrder, CampaignOrder, CampaignRow, OfferRow};
-use belfry::switch::fact::{CampaignFact, FactKind};
+use belfry::switch::fact::{AgentFact, CampaignFact, FactKind};
 use belfry::switch::{Input, Reply, Request};
 
 use super::house::{House, SOON};
@@ -35,10 +35,11 @@ fn fate(number: &str) -> Fate {
 
 fn sections(more: &str) -> String {
     let at = World::addresses(200).0;
+    let after = if more.contains("preview") { "20 s" } else { "0 s" };
     format!(
         "[[gateway]]\nname = \"pstn\"\naddress = \"udp:{at}\"\nchannels = 30\nping = \"0 s\"\n\
          [[agent]]\nnumber = \"7001\"\npin = \"4711\"\n[[agent]]\nnumber = \"7002\"\npin = \"4711\"\n\
-         [[queue]]\nname = \"sales\"\nafter_call = \"0 s\"\nrecord = false\n\
+         [[queue]]\nname = \"sales\"\nafter_call = \"{after}\"\nrecord = false\n\
          [[campaign]]\nname = \"spring\"\nqueue = \"sales\"\ntrunk = \"pstn\"\ncaller_id = \"4008001234\"\n\
          attempts = 2\npause_busy = \"30 s\"\npause_no_answer = \"40 s\"\npause_failed = \"30 s\"\nring = \"8 s\"\n\
          keep_free = 2\n{more}"
@@ -300,6 +301,17 @@ fn an_agent_is_shown_whom_he_is_to_call_and_dials_or_skips() {
     assert_eq!(offer(&mut house, "7001"), None);
     house.until_state(agent, State::Ended(0));
     assert_eq!(outcomes(&house)[&dialled.number], ["reached"]);
+    let writes = |kind: &&FactKind| match kind {
+        FactKind::Agent { agent, what: AgentFact::State { state, queue, .. } } => {
+            agent == "7001" && state == "after_call" && queue.as_deref() == Some("sales")
+        }
+        _ => false,
+    };
+    assert_eq!(
+        house.facts("agent").iter().copied().filter(writes).count(),
+        1,
+        "after-call work follows"
+    );
     // Called again, by what the agent says of it.
     code(&mut house, 0, "*152");
     let coded = facts(&house).into_iter().find_map(|fact| match fact {

@@ -10,7 +10,9 @@
 //! more. Whom the customer is given to in the end is the queue's to say.
 
 use super::{AgentId, Centre, Due, QueueId};
-use crate::base::Time;
+use crate::acd::agent::Input;
+use crate::acd::event::Cause;
+use crate::base::{CallId, Duration, Time};
 
 impl Centre {
     /// Agents of a queue who are ready with nobody waiting whom they could take, the next one first, at most `most`.
@@ -79,10 +81,16 @@ impl Centre {
         self.seats.get(&agent)?.agent.phone.clone()
     }
 
-    /// What an agent who has talked with a customer of no queue says of it: its code is about this call.
-    pub fn may_code(&mut self, agent: AgentId, call: crate::base::CallId, queue: &str) {
-        if let Some(queue) = self.by_name.get(queue).copied() {
-            self.talks_about(agent, call, queue);
+    /// An agent talks, in a call of its own, with a customer whom a campaign of this queue has shown it: its code is about
+    /// this call, and the queue's after-call work follows.
+    pub fn previewed(&mut self, now: Time, agent: AgentId, call: CallId, queue: &str) {
+        let Some(queue) = self.by_name.get(queue).copied() else { return };
+        self.talks_about(agent, call, queue);
+        let after = self.queues.get(&queue).map_or(Duration::ZERO, |own| own.terms.after_call);
+        if after > Duration::ZERO {
+            let input = Input::Previewed { call, queue, after };
+            // Whose phone is not engaged any more has no work after it.
+            _ = self.wish(now, agent, input, Cause::Call);
         }
     }
 }

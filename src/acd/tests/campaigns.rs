@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::super::agent::{Input, Reason};
 use super::super::campaign::{
-    Action, Campaigns, Gate, Kept, OfferEnd, Outcome, Over, State, Status, Terms,
+    Action, Campaigns, Gate, HELD_LONG, Kept, OfferEnd, Outcome, Over, State, Status, Terms,
 };
 use super::super::centre::{Action as Do, Centre};
 use super::super::event::Cause;
@@ -160,6 +160,26 @@ fn an_agent_is_shown_whom_he_is_to_call() {
 }
 
 #[test]
+fn a_list_is_cleared_when_nobody_is_called_any_more() {
+    let now = Time::ZERO + SECOND;
+    let mut centre = centre(now, &[0]);
+    let (mut all, _) = campaigns(false, rows(3), now);
+    let number = dialled(&all.due(now, &mut centre, |_| OPEN))[0].0.clone();
+    assert!(all.clear("spring").unwrap_err().contains("is running: stop it first"));
+    assert_eq!(all.order("spring", Status::Stopped), Ok(true));
+    assert!(all.clear("spring").unwrap_err().contains("are up"));
+    all.over(now, &mut centre, ("spring", &number), Outcome::Reached).unwrap();
+    assert_eq!(all.clear("spring"), Ok(3));
+    assert_eq!(all.shown().next().map(|own| (own.numbers, own.done, own.left)), Some((0, 0, 0)));
+    assert!(all.order("spring", Status::Running).unwrap_err().contains("has no numbers"));
+    // Another list has its place.
+    assert_eq!(all.add(at(now), "spring", rows(1)), (Vec::new(), 0));
+    assert_eq!(all.order("spring", Status::Running), Ok(true));
+    assert_eq!(dialled(&all.due(now, &mut centre, |_| OPEN)).len(), 1);
+    assert_eq!(all.clear("autumn"), Ok(0));
+}
+
+#[test]
 fn numbers_that_nobody_may_call_and_a_campaign_that_is_held() {
     let now = Time::ZERO + SECOND;
     let mut centre = centre(now, &[0]);
@@ -169,6 +189,13 @@ fn numbers_that_nobody_may_call_and_a_campaign_that_is_held() {
     assert_eq!(actions, []);
     assert_eq!(all.due(now, &mut centre, |_| Gate { open: true, room: 0 }), []);
     assert!(all.shown().next().unwrap().held);
+    // It is told once that it is so for long, and once that it is over.
+    let shut = |_: &Terms| Gate { open: true, room: 0 };
+    let long = now + HELD_LONG;
+    let told = |held| vec![Action::Held { campaign: "spring".into(), held }];
+    assert_eq!(all.due(long, &mut centre, shut), told(true));
+    assert_eq!(all.due(long + SECOND, &mut centre, shut), []);
+    assert_eq!(all.due(long, &mut centre, |_| Gate { open: false, room: 0 }), told(false));
     let actions = all.due(now, &mut centre, |_| OPEN);
     let [Action::Over(over), Action::Dial { number, .. }] = &actions[..] else {
         panic!("{actions:?}")
@@ -223,7 +250,7 @@ impl World {
                     self.over(now, centre, all, &number, Outcome::LetGo);
                 }
                 Action::Over(over) => self.write(now, over),
-                Action::Offer(_) | Action::OfferOver { .. } => {}
+                Action::Offer(_) | Action::OfferOver { .. } | Action::Held { .. } => {}
             }
         }
     }

@@ -246,6 +246,7 @@ fn about(what: AlarmWhat, detail: &str) -> &str {
         AlarmWhat::GatewayDown
         | AlarmWhat::CheckInUnattended
         | AlarmWhat::AlarmUnheard
+        | AlarmWhat::CampaignHeld
         | AlarmWhat::SheetUnsent => detail,
         _ => "",
     }

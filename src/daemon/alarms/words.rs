@@ -108,6 +108,12 @@ const ALL: &[(AlarmWhat, &str, &str, &str)] = {
             "belfry check",
         ),
         (
+            CampaignHeld,
+            "外呼任务长时间没有空闲线路",
+            "A campaign has had no free channel for long.",
+            "show campaigns; show gateways",
+        ),
+        (
             CasesFull,
             "未结案件过多，新报警无案件记录",
             "There are too many open cases: alarms are answered and have none.",

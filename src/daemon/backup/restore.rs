@@ -429,21 +429,23 @@ mod tests {
     fn designs_of_surveys_and_the_places_of_hooks_come_back() {
         let (dir, file, _) = backed_up();
         let at = |name: &str| dir.path().join(name);
-        for folder in ["data/surveys", "data/webhooks"] {
+        for folder in ["data/surveys", "data/forms", "data/webhooks"] {
             fs::create_dir_all(at(folder)).unwrap();
         }
         fs::write(at("data/surveys/quick.toml"), "# a design").unwrap();
         fs::write(at("data/surveys/quick.new"), "# half of one").unwrap();
+        fs::write(at("data/forms/service.toml"), "# a form").unwrap();
         fs::write(at("data/webhooks/crm.place"), "17\n").unwrap();
         let tar = at("second.tar");
         let told = make(&Backup { file: file.clone(), to: tar.clone() }).unwrap();
-        assert!(told.contains("6 files"), "{told}");
+        assert!(told.contains("7 files"), "{told}");
         fs::remove_dir_all(at("data")).unwrap();
         again(&file, &tar, Some("store")).unwrap();
         assert_eq!(fs::read_to_string(at("data/webhooks/crm.place")).unwrap(), "17\n");
         assert!(!at("data/surveys").exists());
         again(&file, &tar, Some("configuration")).unwrap();
         assert_eq!(fs::read_to_string(at("data/surveys/quick.toml")).unwrap(), "# a design");
+        assert_eq!(fs::read_to_string(at("data/forms/service.toml")).unwrap(), "# a form");
     }
 
     /// A back-up that lacks what waits in the journal says so when it is made and when it is put back.

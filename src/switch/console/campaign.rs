@@ -14,6 +14,8 @@ pub enum CampaignOrder {
     Pause(String),
     /// End one.
     Stop(String),
+    /// Forget a list: whoever orders it takes it out of the records, too.
+    Clear(String),
     /// Whom this agent is shown.
     Offer(String),
     /// This agent has him dialled.

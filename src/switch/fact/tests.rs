@@ -54,7 +54,6 @@ fn one_of_each() -> Vec<FactKind> {
             what: AgentFact::WrapUp { call, queue: s("care"), code: s("12"), name: s("lost") },
         },
         Queue { queue: s("care"), call, what: QueueFact::Entered { position: 2, priority: 5 } },
-        Queue { queue: s("care"), call, what: QueueFact::Overflowed { into: s("night") } },
         Campaign {
             campaign: s("spring"),
             what: CampaignFact::Called { number: s("1380"), nth: 1, agent: s("7001") },

@@ -126,6 +126,7 @@ word! {
         JournalBehind = "journal_behind": "The database is far behind the journal.",
         CheckInUnattended = "check_in_unattended": "A check-in was missed, and nobody has seen to it.",
         AlarmUnheard = "alarm_unheard": "An alarm was raised, and nobody has talked with its home.",
+        CampaignHeld = "campaign_held": "A campaign that could call has had no free channel for a quarter of an hour.",
         SheetUnsent = "sheet_unsent": "A subscriber's sheet could not be sent to a resource.",
         FilesFaulty = "files_faulty": "Belfry was started with errors in its files: what they are about does not work.",
         CasesFull = "cases_full": "There are too many open cases: alarms are answered and have none.",
