@@ -146,6 +146,9 @@ async fn computed_from(connection: &mut SqliteConnection) -> Result<i64, sqlx::E
 }
 
 #[cfg(test)]
+mod day;
+
+#[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "tests of processes")]
 mod tests {
     use std::path::Path;
@@ -236,9 +239,9 @@ mod tests {
         (from..from + count).map(|seq| fact(seq, rng)).collect()
     }
 
-    type Rows = (Vec<(String, i64, String, String, i64)>, Vec<(String, String)>);
+    pub(super) type Rows = (Vec<(String, i64, String, String, i64)>, Vec<(String, String)>);
 
-    fn rows(path: &Path) -> Rows {
+    pub(super) fn rows(path: &Path) -> Rows {
         block(async {
             let mut database = Database::open(path).await.unwrap();
             let figures = sqlx::query_as("SELECT kind, start, name, measure, value FROM figures");
@@ -246,6 +249,22 @@ mod tests {
             let figures = figures.fetch_all(&mut database.connection).await.unwrap();
             (figures, open.fetch_all(&mut database.connection).await.unwrap())
         })
+    }
+
+    /// The figures in the database are these, and nothing else is there. Gives how many.
+    pub(super) fn are_kept(kept: &Rows, book: &Book) -> usize {
+        let there: std::collections::BTreeSet<_> = kept.0.iter().collect();
+        let mut of_book = 0;
+        for (subject, start, tally) in book.rows() {
+            for (measure, value) in tally.values() {
+                let (kind, name) = (subject.kind.name().to_owned(), subject.name.to_string());
+                let row = (kind, start, name, measure.to_string(), value as i64);
+                assert!(there.contains(&row), "{row:?} is missing");
+                of_book += 1;
+            }
+        }
+        assert_eq!(kept.0.len(), of_book, "and nothing else is there");
+        of_book
     }
 
     #[test]
@@ -264,21 +283,7 @@ mod tests {
             store.close();
         }
         let kept = rows(&path);
-        let mut of_book = 0;
-        for (subject, start, tally) in book.rows() {
-            for (measure, value) in tally.values() {
-                let row = (
-                    subject.kind.name().to_owned(),
-                    start,
-                    subject.name.to_string(),
-                    measure.to_string(),
-                    value as i64,
-                );
-                assert!(kept.0.contains(&row), "{row:?} is missing");
-                of_book += 1;
-            }
-        }
-        assert_eq!(kept.0.len(), of_book, "and nothing else is there");
+        let of_book = are_kept(&kept, &book);
         assert!(of_book > 200, "{of_book}");
 
         let count = block(async {
@@ -309,14 +314,18 @@ mod tests {
     #[test]
     #[ignore = "run by the tests of kills"]
     fn killed_child() {
+        tells(|from| facts(from, 50_000, &mut Rng::from_seed(from)).into_iter());
+    }
+
+    /// Tells what `facts` has from a number on, in the folder that the parent has named.
+    pub(super) fn tells<I: Iterator<Item = Fact>>(facts: impl FnOnce(u64) -> I) {
         let Some(dir) = std::env::var_os("BELFRY_FIGURES_CHILD").map(std::path::PathBuf::from)
         else {
             return;
         };
         let own = Settings::new(dir.join("journal"), dir.join("belfry.db"));
         let store = Store::open(Settings { segment_bytes: 20_000, ..own }).unwrap();
-        let from = store.next_seq();
-        for fact in facts(from, 50_000, &mut Rng::from_seed(from)) {
+        for fact in facts(store.next_seq()) {
             let seq = fact.seq;
             while store.journal().submit(fact.clone()).is_err() {
                 std::thread::yield_now();
@@ -332,11 +341,11 @@ mod tests {
     }
 
     /// One life of the process, killed after so many words of it. Gives how many facts were durable.
-    fn life(dir: &Path, words: usize) -> u64 {
+    fn life(dir: &Path, words: usize, child: &str) -> u64 {
         use std::io::{BufRead, BufReader};
         use std::process::{Command, Stdio};
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "store::figures::tests::killed_child", "--ignored", "--nocapture"])
+            .args(["--exact", child, "--ignored", "--nocapture"])
             .env("BELFRY_FIGURES_CHILD", dir)
             .stdout(Stdio::piped())
             .spawn()
@@ -356,24 +365,24 @@ mod tests {
 
     /// Kills the process at so many random moments; in every third life the database is locked away, for hours of
     /// the facts' clock. Then no fact that was durable is lost, none is doubled, and the figures are those of the facts.
-    fn killed(kills: u64, seed: u64) {
-        let dir = tempfile::tempdir().unwrap();
-        let (path, mut rng) = (dir.path().join("belfry.db"), Rng::from_seed(seed));
+    /// `most`: words of a life at most. Gives how many facts there are.
+    pub(super) fn killed(dir: &Path, kills: u64, seed: u64, (child, most): (&str, u64)) -> u64 {
+        let (path, mut rng) = (dir.join("belfry.db"), Rng::from_seed(seed));
         let mut durable = 0;
         for nth in 0..kills {
-            let words = 10 + rng.below(100) as usize;
+            let words = (most / 10 + rng.below(most)) as usize;
             if nth % 3 == 2 {
                 block(async {
                     let mut database = Database::open(&path).await.unwrap();
                     sqlx::query("BEGIN EXCLUSIVE").execute(&mut database.connection).await.unwrap();
-                    durable = durable.max(life(dir.path(), words));
+                    durable = durable.max(life(dir, words, child));
                     sqlx::query("COMMIT").execute(&mut database.connection).await.unwrap();
                 });
             } else {
-                durable = durable.max(life(dir.path(), words));
+                durable = durable.max(life(dir, words, child));
             }
         }
-        let store = Store::open(Settings::new(dir.path().join("journal"), &path)).unwrap();
+        let store = Store::open(Settings::new(dir.join("journal"), &path)).unwrap();
         let next = store.next_seq();
         assert!(next > durable && durable > 20 * kills, "{next} {durable}");
         assert!(store.drain(PATIENCE));
@@ -396,16 +405,21 @@ mod tests {
         });
         assert!(sorted(rows(&path)) == kept, "figures that grew are those of the facts");
         assert!(kept.0.len() > 100, "{}", kept.0.len());
+        next - 1
     }
+
+    const CHILD: (&str, u64) = ("store::figures::tests::killed_child", 100);
 
     #[test]
     fn a_kill_at_any_moment_neither_loses_nor_doubles_a_figure() {
-        killed(6, 3);
+        let dir = tempfile::tempdir().unwrap();
+        killed(dir.path(), 6, 3, CHILD);
     }
 
     #[test]
     #[ignore = "a minute: the long form of the one above"]
     fn a_hundred_kills_neither_lose_nor_double_a_figure() {
-        killed(100, 4);
+        let dir = tempfile::tempdir().unwrap();
+        killed(dir.path(), 100, 4, CHILD);
     }
 }

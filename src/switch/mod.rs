@@ -86,7 +86,7 @@ mod supervising;
 mod surveys;
 mod talk;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tones;
 pub mod tracing;
 mod transfer;

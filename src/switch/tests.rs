@@ -103,7 +103,7 @@ steps = ["answer", { http = { service = "crm", timeout = "10 s", music = "nowher
 "#;
 
 mod busy_hour;
-mod day;
+pub(crate) mod day;
 mod early;
 mod elsewhere;
 mod fort;

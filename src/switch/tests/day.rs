@@ -51,6 +51,8 @@ struct Day {
     ends: BTreeMap<CallId, u32>,
     entered: u64,
     model: model::Model,
+    /// When the calendar is set back, by an hour.
+    set_back: Time,
 }
 
 fn house(size: Size) -> House {
@@ -115,6 +117,7 @@ impl Day {
             ends: BTreeMap::new(),
             entered: 0,
             model: model::Model::new(&house(size)),
+            set_back: Time::NEVER,
         };
         (0..size.agents).for_each(|n| day.later(0, 600, Outside::Wishes(n)));
         (0..size.calls).for_each(|n| day.later(300, OPENING_S - 900, Outside::Calls(n + 1)));
@@ -122,7 +125,8 @@ impl Day {
     }
 
     fn now(&self) -> Now {
-        Now { at: self.at, wall: Wall(MORNING + self.at.as_millis() as i64) }
+        let back = if self.at >= self.set_back { 3_600_000 } else { 0 };
+        Now { at: self.at, wall: Wall(MORNING + self.at.as_millis() as i64 - back) }
     }
 
     fn later(&mut self, least: u64, spread: u64, what: Outside) {
@@ -239,19 +243,29 @@ impl Day {
     }
 }
 
-fn runs(size: Size, seed: u64) {
-    let mut day = Day::new(size, seed);
+/// What was told on a day, and the figures that were live at its end.
+pub(crate) fn told(agents: u64, queues: u64, calls: u64, seed: u64) -> (Vec<Fact>, Book) {
+    let day = lived(Day::new(Size { agents, queues, calls }, seed));
+    let book = day.switch.figures.book().clone();
+    (day.facts, book)
+}
+
+fn lived(mut day: Day) -> Day {
     day.run(Time::ZERO + Duration::from_secs(OPENING_S));
     // Closing time: nobody calls or wishes any more, and what is under way ends.
     day.ahead.retain(|(_, what)| !matches!(what, Outside::Calls(_) | Outside::Wishes(_)));
     let evening = day.at + Duration::from_secs(3_600);
     day.run(evening);
-    for n in 0..size.agents {
+    for n in 0..day.size.agents {
         let agent = day.switch.centre.numbered(&format!("{}", 7_000 + n)).expect("configured");
         _ = day.switch.centre.wish(day.at, agent, Wish::SignOut, Cause::Agent);
     }
     day.drain();
+    day
+}
 
+fn runs(day: Day) {
+    let mut day = lived(day);
     assert_eq!(day.switch.centre.in_being(), (0, 0), "nobody waits, rings or talks");
     let stuck = |state: &AgentState| !matches!(state, AgentState::Null);
     assert!(!day.switch.centre.agents(day.at).iter().any(|view| stuck(&view.state)));
@@ -299,11 +313,19 @@ fn agree(book: &Book, day: &Day) {
 
 #[test]
 fn a_short_day() {
-    runs(Size { agents: 40, queues: 8, calls: 4_000 }, 11);
+    runs(Day::new(Size { agents: 40, queues: 8, calls: 4_000 }, 11));
+}
+
+/// At noon the calendar is an hour behind: nobody is stuck, and times are those that passed.
+#[test]
+fn a_day_on_which_the_clock_is_set_back() {
+    let mut day = Day::new(Size { agents: 12, queues: 4, calls: 400 }, 13);
+    day.set_back = Time::ZERO + Duration::from_secs(OPENING_S / 2);
+    runs(day);
 }
 
 #[test]
 #[ignore = "half a minute: see the head of the file"]
 fn a_whole_day() {
-    runs(Size { agents: 300, queues: 40, calls: 50_000 }, 12);
+    runs(Day::new(Size { agents: 300, queues: 40, calls: 50_000 }, 12));
 }
