@@ -1,8 +1,9 @@
 //! What an assignment costs: one agent becomes ready, takes the next caller, talks, is through; and a new
 //! caller comes, with so many agents signed in and so many callers waiting.
 //!
-//! `cargo bench --bench assign`. The cost grows with the logarithm of either number: the last column
-//! is the cost against that of the smallest floor.
+//! `cargo bench --bench assign`. *Most in 99 of 100* is from the moment in which an agent is free to the offer of the next
+//! caller; wanted: 100 ms at 300 agents and 1,000 waiting. The cost grows with the logarithm of either number: the last
+//! column is the cost against that of the smallest floor.
 
 #![allow(clippy::disallowed_methods, reason = "a bench owns its clock")]
 
@@ -99,8 +100,9 @@ impl Floor {
     }
 }
 
-/// Microseconds for a caller's whole way: in, offered, answered, out.
-fn measure(agents: u32, waiting: u64) -> f64 {
+/// Microseconds for a caller's whole way (in, offered, answered, out), and from an agent who is free to the next offer, in
+/// 99 of 100.
+fn measure(agents: u32, waiting: u64) -> (f64, f64) {
     let mut rng = Rng::from_seed(1);
     let mut floor = Floor { centre: Centre::new(Rng::from_seed(2)), calls: 0, ms: 1_000 };
     floor.centre.configure(Time::ZERO, house(agents));
@@ -119,26 +121,33 @@ fn measure(agents: u32, waiting: u64) -> f64 {
             talks.push_back(call);
         }
     }
+    let mut assigned = Vec::with_capacity(ROUNDS);
     let began = Instant::now();
     for _ in 0..ROUNDS {
         floor.caller(&mut rng);
         let (now, over) = (floor.now(), talks.pop_front().expect("somebody talks"));
+        let free = Instant::now();
         floor.centre.talk_over(now, over);
-        for (call, agent) in floor.offers() {
+        let offers = floor.offers();
+        assigned.push(free.elapsed());
+        for (call, agent) in offers {
             let now = floor.now();
             assert!(floor.centre.answered(now, call, agent));
             talks.push_back(call);
         }
     }
-    began.elapsed().as_secs_f64() * 1e6 / ROUNDS as f64
+    let cost = began.elapsed().as_secs_f64() * 1e6 / ROUNDS as f64;
+    assigned.sort();
+    (cost, assigned[ROUNDS * 99 / 100].as_secs_f64() * 1e6)
 }
 
 fn main() {
-    println!("{:>8} {:>8} {:>14} {:>8}", "agents", "waiting", "us a caller", "ratio");
+    let heads = ["agents", "waiting", "us a caller", "us, 99 of 100", "ratio"];
+    println!("{:>8} {:>8} {:>14} {:>14} {:>8}", heads[0], heads[1], heads[2], heads[3], heads[4]);
     let mut first = None;
     for (agents, waiting) in FLOORS {
-        let cost = measure(agents, waiting);
+        let (cost, late) = measure(agents, waiting);
         let ratio = cost / *first.get_or_insert(cost);
-        println!("{agents:>8} {waiting:>8} {cost:>14.2} {ratio:>8.2}");
+        println!("{agents:>8} {waiting:>8} {cost:>14.2} {late:>14.2} {ratio:>8.2}");
     }
 }
