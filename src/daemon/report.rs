@@ -7,6 +7,7 @@
 
 mod campaign;
 mod cases;
+mod contacts;
 mod quality;
 mod survey;
 mod xlsx;
@@ -78,6 +79,9 @@ async fn report(args: &Report, config: &Config, zone: &TimeZone) -> Result<(), S
     let table = match (Kind::named(&args.kind), args.kind.as_str()) {
         (Some(kind), _) => {
             gather(&config.database(), kind, span, &args.name).await?.table(&terms, language)
+        }
+        (None, "contacts") => {
+            contacts::table(&config.database(), span, &args.name, language).await?
         }
         (None, kind @ ("campaign" | "campaign-agent")) => {
             let by_agent = kind == "campaign-agent";

@@ -69,6 +69,11 @@ pub fn ring_no_answer(tally: &Tally) -> Ratio {
     Ratio::new(tally.get(M::NoAnswer), tally.get(M::Offers))
 }
 
+/// Transfer rate: talks that were sent on / handled.
+pub fn transfer_rate(tally: &Tally) -> Ratio {
+    Ratio::new(tally.get(M::Transferred), handled(tally))
+}
+
 /// BCMS' "AUX / other": signed in, and neither available nor busy with a call.
 pub fn aux_and_other(tally: &Tally) -> u64 {
     tally.sum(&[M::NotReadyMs, M::RingingMs])

@@ -116,6 +116,7 @@ const QUEUE: &[Column] = &[
     column("after_call", "Total after call", "话后处理", |r| time(r, M::AfterMs)),
     column("handling", "Avg handling", "平均处理", |r| mean(f::handling(r.tally))),
     column("transferred", "Transferred", "转接", |r| Cell::Count(r.tally.get(M::Transferred))),
+    column("transfer_rate", "Transferred %", "转接率", |r| share(f::transfer_rate(r.tally))),
     column("ring_no_answer", "Ring no answer %", "振铃未接率", |r| {
         share(f::ring_no_answer(r.tally))
     }),
@@ -149,6 +150,7 @@ const AGENT: &[Column] = &[
         share(f::ring_no_answer(r.tally))
     }),
     column("transferred", "Transferred", "转接", |r| Cell::Count(r.tally.get(M::Transferred))),
+    column("transfer_rate", "Transferred %", "转接率", |r| share(f::transfer_rate(r.tally))),
     column("occupancy", "Occupancy %", "占用率", |r| share(f::occupancy(r.tally))),
     column("utilisation", "Utilisation %", "利用率", |r| share(f::utilisation(r.tally))),
     column("mean_staffed", "Avg staff", "平均在席", |r| {

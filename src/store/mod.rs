@@ -35,6 +35,7 @@ pub mod asked;
 pub mod campaigns;
 mod care;
 pub mod cases;
+pub mod contacts;
 pub mod copy;
 pub mod database;
 mod events;

@@ -10,7 +10,7 @@
 
 use crate::base::{CallId, Duration, LegId, Now};
 use crate::call::Device;
-use crate::dialplan::effect::{self, DialEnd, Happening};
+use crate::dialplan::effect::{self, DialEnd, Happening, Target};
 use crate::media::control::{self, LegStats};
 use crate::sip::{Command, End};
 use crate::wire::q850::{Cause, Mapping};
@@ -108,6 +108,9 @@ impl Switch {
                 if (300..400).contains(&status) && is_ours {
                     self.redirects(leg_id, &message);
                 }
+                if status >= 600 && is_ours {
+                    self.refused_everywhere(now, leg_id);
+                }
                 let Some(leg) = self.legs.get(&leg_id) else { return };
                 let meant = || self.mapping(leg.gateway.as_deref()).cause_of(status);
                 (cause.unwrap_or_else(meant), status, party)
@@ -121,6 +124,23 @@ impl Switch {
             End::AckMissing => (Cause::RECOVERY_ON_TIMER_EXPIRE, 0, EndedBy::Fault),
         };
         self.leg_over(now, leg_id, Ending { cause, status, by, at: now.at });
+    }
+
+    /// Who refuses for everywhere (6xx) is rung no longer at his other devices (RFC 3261 §16.7 step 5); others, whom the
+    /// same call rings, are.
+    fn refused_everywhere(&mut self, now: Now, leg_id: LegId) {
+        let Some(dialing) = self.legs.get(&leg_id).and_then(|leg| self.dialing(leg.call)) else {
+            return;
+        };
+        let target = |of: LegId| dialing.legs.iter().find(|(leg, _)| *leg == of).map(|(_, to)| to);
+        let own = target(leg_id);
+        let same = |(leg, to): &&(LegId, Target)| {
+            *leg != leg_id && dialing.hunt.rings(*leg) && Some(to) == own
+        };
+        let others: Vec<LegId> = dialing.legs.iter().filter(same).map(|(leg, _)| *leg).collect();
+        for other in others {
+            self.hang_up(now, other, Cause::CALL_REJECTED, EndedBy::Callee);
+        }
     }
 
     /// Whether a leg ends so because the phone that it calls is off, or its network gone: that says nothing
