@@ -178,12 +178,12 @@ impl Line {
             assert_eq!(heard.map(|tone| tone.hz), Some(other), "they hear each other");
         }
         scripted::hang_up(&self.live, [unit, self.agent]);
-        self.is_closed_and_on_record(case, protocol, keys.is_some());
+        self.closed_and_on_record(case, protocol, keys.is_some());
     }
 
     /// The line ended well; a person closes the case; its record has the reports, the talk with its recording in two
     /// channels, what the unit was told and by whom, and the outcome.
-    fn is_closed_and_on_record(self, case: u64, protocol: &str, steered: bool) {
+    fn closed_and_on_record(self, case: u64, protocol: &str, steered: bool) {
         let line = wait_for(PATIENCE, || (self.cases()[0]["line"] == "normal").then_some(()));
         assert!(line.is_some(), "{:?}", self.cases());
         let close = Some(json!({ "outcome": "pressed by mistake" }));
@@ -283,7 +283,7 @@ fn a_bell_is_known_by_its_number() {
     super::audio::await_tone(heard, CALLER, Duration::from_millis(700), 0);
     line.live.with(line.agent, |phone, now| phone.hang_up(now));
     sipp.finish();
-    line.is_closed_and_on_record(case, "voice", false);
+    line.closed_and_on_record(case, "voice", false);
 }
 
 /// SCAIP by MESSAGE of a phone, and the speech call that follows.
