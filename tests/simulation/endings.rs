@@ -199,3 +199,21 @@ fn whoever_was_too_late_is_told_so() {
     house.hang_up(house.caller);
     house.ends_clean();
 }
+
+/// RFC 3261 §16.7 step 5: a subscriber's second device does not ring on after he has pressed "reject" at the first.
+#[test]
+fn who_refuses_for_everywhere_is_rung_at_no_other_device() {
+    for (status, rings_on) in [(603, false), (486, true)] {
+        let mut house = noted(3);
+        let (first, second) = (house.phones[0], house.second_line(0));
+        house.register(house.phones.len() - 1);
+        house.world.with(first, |phone, _| phone.behave(Manner::Ring));
+        house.world.with(second, |phone, _| phone.behave(Manner::Refuse(status)));
+        house.world.with(house.caller, |phone, now| phone.call(now, "8"));
+        house.world.run(Duration::from_secs(3));
+        assert_eq!(house.state(first) == State::Ringing, rings_on, "{status}");
+        house.until_state(house.caller, State::Ended(0));
+        house.ends_clean();
+        assert_eq!(note(&house), if rings_on { "no-answer" } else { "rejected" }, "{status}");
+    }
+}
