@@ -162,7 +162,7 @@ pub(super) fn main(file: &ConfigFile, deed: Deed) -> ExitCode {
             }
             Deed::Clear { name } => {
                 let numbers = store::clear(&config.database(), &name).await?;
-                outln!("{}", cleared(&name, numbers));
+                outln!("{}", cleared(&config, &name, numbers)?);
                 Ok(false)
             }
             Deed::Start { .. } | Deed::Pause { .. } | Deed::Stop { .. } => Ok(false),
@@ -429,7 +429,10 @@ impl Operator {
         let database = self.database();
         let work = store::clear(&database, name);
         match tokio::runtime::Handle::current().block_on(work) {
-            Ok(numbers) => Answer::done(cleared(name, numbers), numbers),
+            Ok(numbers) => match cleared(&self.config(), name, numbers) {
+                Ok(said) => Answer::done(said, numbers),
+                Err(why) => Answer::refused(why),
+            },
             Err(why) => {
                 // What the records still have is called on.
                 self.campaign_reload();
@@ -439,8 +442,12 @@ impl Operator {
     }
 }
 
-fn cleared(name: &str, numbers: usize) -> String {
-    format!("{numbers} numbers of campaign {name} are taken away; what they came to stays")
+/// What was done. Err: there is neither such a campaign nor a list of one that was.
+fn cleared(config: &Config, name: &str, numbers: usize) -> Result<String, String> {
+    if numbers == 0 {
+        known(config, name)?;
+    }
+    Ok(format!("{numbers} numbers of campaign {name} are taken away; what they came to stays"))
 }
 
 /// What a program wants of the records.
