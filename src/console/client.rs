@@ -1,6 +1,7 @@
 //! The attaching side: `belfry console`.
 
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -340,7 +341,13 @@ fn printable(text: &str) -> String {
 /// Where the lines of earlier sessions are kept, if there is a home.
 fn history() -> Option<FileBackedHistory> {
     let home = std::env::var_os("HOME")?;
-    FileBackedHistory::with_file(HISTORY, Path::new(&home).join(".belfry_history")).ok()
+    history_at(Path::new(&home).join(".belfry_history"))
+}
+
+/// For its owner alone: numbers and names stand in what was typed. One that is there stays as its owner has it.
+fn history_at(path: PathBuf) -> Option<FileBackedHistory> {
+    let _ = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    FileBackedHistory::with_file(HISTORY, path).ok()
 }
 
 /// Completion from the table of commands.
@@ -364,6 +371,8 @@ impl Completer for Words {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::net::UnixListener;
+
+    use reedline::{History, HistoryItem};
 
     use super::super::File;
     use super::*;
@@ -475,6 +484,18 @@ mod tests {
         assert!(said(&error).contains("was stopped, or started anew"), "{error}");
         assert!(said(&io::ErrorKind::WouldBlock.into()).contains("has not answered within"));
         assert!(line.glance("show status").is_err(), "nobody listens any more");
+    }
+
+    #[test]
+    fn what_was_typed_is_its_owner_s_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("history");
+        let mut history = history_at(path.clone()).unwrap();
+        history.save(HistoryItem::from_command_line("subscriber show 0760")).unwrap();
+        history.sync().unwrap();
+        assert!(std::fs::read_to_string(&path).unwrap().contains("subscriber show"));
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]
