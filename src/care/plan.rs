@@ -252,6 +252,8 @@ pub struct Person {
 pub enum Outcome {
     /// Answered, and no key pressed that takes it on: an answering machine does so.
     Unconfirmed,
+    /// Answered, and said by a key that he does not take it on.
+    Declined,
     /// Busy.
     Busy,
     /// It rang.
@@ -269,6 +271,7 @@ impl Outcome {
     pub fn word(self) -> &'static str {
         match self {
             Outcome::Unconfirmed => "unconfirmed",
+            Outcome::Declined => "declined",
             Outcome::Busy => "busy",
             Outcome::NoAnswer => "no_answer",
             Outcome::Refused => "refused",
@@ -281,6 +284,7 @@ impl Outcome {
     pub fn as_str(self) -> &'static str {
         match self {
             Outcome::Unconfirmed => "answered, and did not take it on",
+            Outcome::Declined => "declined",
             Outcome::Busy => "busy",
             Outcome::NoAnswer => "no answer",
             Outcome::Refused => "refused",

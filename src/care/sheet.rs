@@ -150,6 +150,7 @@ fn in_chinese(event: &Event) -> String {
         Event::Outcome { number, outcome, .. } => {
             let how = match outcome {
                 Outcome::Unconfirmed => "接听但未确认",
+                Outcome::Declined => "已拒绝接手",
                 Outcome::Busy => "忙",
                 Outcome::NoAnswer => "无人接听",
                 Outcome::Refused => "拒接",

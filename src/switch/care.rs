@@ -695,7 +695,7 @@ impl Switch {
                         self.alarm_unheard(now, unheard);
                     }
                 }
-                calls::Why::Plan(own) => self.plan_call_over(now, call, own.case, &own.number),
+                calls::Why::Plan(own) => self.plan_call_over(now, call, &own),
                 calls::Why::Scheduled(own) => {
                     self.care_list_call_over(now, call, &out.account, *own);
                 }

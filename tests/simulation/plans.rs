@@ -212,6 +212,32 @@ fn who_takes_it_on_talks_to_a_home_that_waits() {
     house.ends_clean();
 }
 
+/// Who says by a key that he does not take it on has declined, and the next is called; the case has it so.
+#[test]
+fn who_declines_is_told_from_a_machine() {
+    let note = "] } }, { if = { when = { var = { key = \"2\" } }, \
+        then = [{ note = { name = \"case_answer\", value = \"declined\" } }] } }]\n";
+    let plan = format!("{}{note}", PLAN.strip_suffix("] } }]\n").expect("a list of steps"));
+    let mut house = House::with_sections(&plan, &format!("{CARE}{STEPS}"), 17);
+    (0..4).for_each(|n| house.register(n));
+    subscribers(&mut house);
+    house.world.with(house.caller, |phone, now| phone.call(now, "95081"));
+    let li = house.phones[1];
+    house.until_state(li, State::Talking);
+    house.world.run(Duration::from_millis(600));
+    house.press(li, '2');
+    takes_on(&mut house, 2);
+    let id = case(&mut house);
+    let seen = view(&mut house, id);
+    assert!(seen.events.iter().any(|row| row.what == "1002: declined"), "{:?}", seen.events);
+    house.hang_up(house.phones[2]);
+    house.hang_up(house.caller);
+    let close = Request::CloseCase(id, "all is well".into(), String::new());
+    assert!(matches!(house.world.ask(close), Some(Reply::Done(_))));
+    house.world.run(SOON);
+    house.ends_clean();
+}
+
 /// With which priority calls came into the queue, in their order.
 fn entries(house: &House) -> Vec<i32> {
     let entered = house.facts("queue").into_iter().filter_map(|fact| match fact {

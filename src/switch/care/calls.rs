@@ -55,6 +55,8 @@ pub(in crate::switch) struct ForPlan {
     pub(in crate::switch) say: String,
     /// How long it rings.
     pub(in crate::switch) ring: Duration,
+    /// He has said that he does not take it on.
+    pub(in crate::switch) declined: bool,
 }
 
 /// For which list somebody is called, and what came of it.

@@ -11,11 +11,14 @@ use crate::switch::dial::failure;
 use crate::switch::placing::{NotPlaced, found_no_way};
 use crate::switch::{Level, Switch};
 
-use super::calls::{CallOut, ForList, Why};
+use super::calls::{ForList, Why};
 use super::{CareFact, FactKind};
 
 /// The field of a call's record by which the plan says what was answered: step `note`.
 const ANSWER: &str = "care_call";
+/// The field by which who is called for a case says that he does not take it on, and what it says then.
+const CASE_ANSWER: &str = "case_answer";
+const DECLINED: &str = "declined";
 /// Characters of it.
 const LONGEST_ANSWER: usize = 100;
 
@@ -118,12 +121,14 @@ impl Switch {
         }
     }
 
-    /// The plan of a call on a schedule says what was answered.
+    /// The dialplan of a call of ours says what was answered: on a schedule, or for a response plan.
     pub(in crate::switch) fn care_call_noted(&mut self, call: CallId, name: &str, value: &str) {
-        if name == ANSWER
-            && let Some(CallOut { why: Why::Scheduled(own), .. }) = self.care.calls.get_mut(&call)
-        {
-            own.answer = value.chars().take(LONGEST_ANSWER).collect();
+        match self.care.calls.get_mut(&call).map(|own| &mut own.why) {
+            Some(Why::Scheduled(own)) if name == ANSWER => {
+                own.answer = value.chars().take(LONGEST_ANSWER).collect();
+            }
+            Some(Why::Plan(own)) if name == CASE_ANSWER => own.declined = value == DECLINED,
+            _ => {}
         }
     }
 

@@ -108,7 +108,15 @@ impl Switch {
                 }
                 Action::Call { case, account, person, of, say, ring } => {
                     let (number, name) = (person.number.clone(), person.name);
-                    let why = Why::Plan(Box::new(ForPlan { case, number, name, of, say, ring }));
+                    let why = Why::Plan(Box::new(ForPlan {
+                        case,
+                        number,
+                        name,
+                        of,
+                        say,
+                        ring,
+                        declined: false,
+                    }));
                     let number = &person.number;
                     match self.call_out(now, (&account, number), why, 1) {
                         Ok(_) => self.care.plans.called(now, case, number),
@@ -168,12 +176,14 @@ impl Switch {
     }
 
     /// A call of a plan is over.
-    pub(super) fn plan_call_over(&mut self, now: Now, call: CallId, case: u64, number: &str) {
+    pub(super) fn plan_call_over(&mut self, now: Now, call: CallId, of: &ForPlan) {
+        let (case, number) = (of.case, of.number.as_str());
         let active = self.calls.get(&call);
         let answered = active.is_some_and(|active| active.interp.is_some() || active.planless);
         let cause = active.and_then(|active| active.ended).map(|(cause, _)| cause);
         use crate::call::dialling::Why as Failed;
         let outcome = match cause.map(|cause| failure(cause, 0).why) {
+            _ if of.declined => Outcome::Declined,
             _ if answered => Outcome::Unconfirmed,
             Some(Failed::Busy) => Outcome::Busy,
             Some(Failed::NoAnswer) => Outcome::NoAnswer,
