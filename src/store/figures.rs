@@ -159,6 +159,7 @@ mod tests {
     use crate::report::Book;
     use crate::store::{Records, Settings, Store};
     use crate::switch::fact::{AgentFact, EndedBy, FactKind, Party, QueueFact, Role};
+    pub(super) use crate::switch::tests::day::told;
 
     const PATIENCE: Duration = Duration::from_secs(30);
 

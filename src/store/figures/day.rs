@@ -9,13 +9,12 @@
 use std::io::{BufRead, BufReader, Write};
 use std::time::Duration;
 
-use super::tests::{are_kept, killed, rows, tells};
+use super::tests::{are_kept, killed, rows, tells, told};
 use crate::report::Book;
 use crate::store::database::Database;
 use crate::store::tests::block;
 use crate::store::{Settings, Store};
 use crate::switch::fact::{Fact, FactKind};
-use crate::switch::tests::day::told;
 
 const PATIENCE: Duration = Duration::from_secs(300);
 const SEED: u64 = 17;
