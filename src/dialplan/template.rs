@@ -166,14 +166,24 @@ impl Template {
         out
     }
 
-    /// The text with what an expression caught in its place; `None` where more stands in it than that.
+    /// The text with what an expression caught in its place, cut off at [`MAX_TEXT`] bytes as [`Template::fill`] does;
+    /// `None` where more stands in it than that.
     pub fn with_captures(&self, caught: &[String]) -> Option<String> {
-        let piece = |piece: &Piece| match piece {
-            Piece::Text(text) => Some(text.to_string()),
-            Piece::Capture(n) => Some(caught.get(usize::from(*n)).cloned().unwrap_or_default()),
-            Piece::Variable { .. } | Piece::Function { .. } => None,
-        };
-        self.pieces.iter().map(piece).collect()
+        let (mut out, mut full) = (String::new(), false);
+        for piece in &self.pieces {
+            let text: &str = match piece {
+                Piece::Text(text) => text,
+                Piece::Capture(n) => caught.get(usize::from(*n)).map_or("", String::as_str),
+                Piece::Variable { .. } | Piece::Function { .. } => return None,
+            };
+            // What stands behind the cut is looked at all the same: it may be more than captures.
+            if !full {
+                out.push_str(text);
+                full = out.len() > MAX_TEXT;
+                truncate(&mut out, MAX_TEXT);
+            }
+        }
+        Some(out)
     }
 
     /// The text with all variables empty; `None` where something else stands in it.
@@ -415,6 +425,24 @@ pub(crate) mod tests {
     fn without_groups_a_dollar_digit_stays() {
         let scope = Fixed(BTreeMap::new(), None);
         assert_eq!(Template::parse("hash $1").unwrap().expand(&scope), "hash $1");
+    }
+
+    /// Filled over and over it stays as long as a call's number could be.
+    #[test]
+    fn what_was_caught_is_bounded_as_all_text_is() {
+        let template = Template::parse("7$1$1").expect("a good template");
+        let mut number = "71".to_owned();
+        for _ in 0..64 {
+            let caught = [number.clone(), number.clone()];
+            number = template.with_captures(&caught).expect("nothing but captures");
+            assert!(number.len() <= MAX_TEXT, "{} bytes", number.len());
+        }
+        assert_eq!(number.len(), MAX_TEXT);
+        let long = [String::new(), "二".repeat(MAX_TEXT)];
+        let cut = template.with_captures(&long).expect("nothing but captures");
+        assert!(cut.len() <= MAX_TEXT && cut.ends_with('二'), "at a character's border");
+        let more = Template::parse("$1${to}").expect("a good template");
+        assert_eq!(more.with_captures(&long), None);
     }
 
     #[test]

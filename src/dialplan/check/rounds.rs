@@ -17,7 +17,8 @@ const ROUNDS: usize = 64;
 /// Digits that are tried in place of what an expression caught: of each length up to twelve, and with a leading zero.
 const DIGITS: &str = "123456789012";
 
-/// A number that a route sends back to itself for ever, by a transfer to what it caught: `/71(\d+)/` and `71$1`.
+/// A number that a route sends back to itself for ever, by a transfer to what it caught: `/71(\d+)/` and `71$1`. One that
+/// grows on the way is cut where a call's is ([`MAX_TEXT`](crate::dialplan::template::MAX_TEXT)).
 pub(super) fn comes_again(route: &Route, sent: &Template) -> Option<String> {
     let filled = |caught: &str| sent.with_captures(&vec![caught.to_owned(); 10]);
     let lengths = (1..=DIGITS.len())
@@ -82,5 +83,40 @@ impl<'e> Heard<'e> {
             }
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dialplan::fault::Severity;
+    use crate::dialplan::{File, LoadEnv, Plan};
+
+    /// Whether a route for these numbers, which transfers to that one, is told to lead back to itself.
+    fn comes_back(called: &str, sent: &str) -> bool {
+        let text = format!(
+            "[[route]]\nname = \"out\"\ncontext = \"agents\"\nwhen = {{ to = '/{called}/' }}\n\
+             steps = [{{ transfer = {{ to = '{sent}' }} }}]\n"
+        );
+        let files = [File { path: "plan.toml", text: &text }];
+        let told = Plan::load(&files, &LoadEnv::default()).unwrap_or_else(|f| panic!("{f:?}"));
+        let round = |what: &str| what.contains("a number comes to its own route again");
+        told.warnings.iter().any(|fault| fault.severity == Severity::Loss && round(&fault.what))
+    }
+
+    #[test]
+    fn a_number_that_its_route_sends_back_to_itself_is_told() {
+        assert!(comes_back(r"^71(\d+)$", "71$1"));
+        assert!(!comes_back(r"^71(\d+)$", "$1"));
+        assert!(!comes_back(r"^71(\d+)$", "72$1"));
+    }
+
+    /// Doubled 64 times it would be longer than any memory.
+    #[test]
+    fn a_number_that_grows_on_each_round_is_told_and_stays_short() {
+        assert!(comes_back(r"^71(\d+)$", "71$1$1"));
+        assert!(comes_back(r"(\d+)", "$1$1"));
+        assert!(comes_back(r"(\d+)", &"$1".repeat(2_000)));
+        assert!(comes_back(r"^71(\d+)$", "71$11"));
+        assert!(!comes_back(r"^71(\d{1,20})$", "71$1$1"), "it becomes too long for its own route");
     }
 }
