@@ -31,6 +31,17 @@ pub trait Orders: Send + Sync + 'static {
     fn traced(&self) -> broadcast::Receiver<Arc<str>>;
 }
 
+/// Who may open the socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Operators {
+    /// Belfry's own user, and its group.
+    Own,
+    /// Belfry's own user, and this group.
+    Group(u32),
+    /// Belfry's own user, and root: whose else it is to be, cannot be told.
+    Nobody,
+}
+
 /// The console's socket; taken away when dropped.
 pub struct Server {
     path: PathBuf,
@@ -38,9 +49,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the socket, for its owner and group: `group`, else that of the process. Must be called within a
-    /// tokio runtime.
-    pub fn start(path: &Path, group: Option<u32>, orders: Arc<dyn Orders>) -> io::Result<Server> {
+    /// Opens the socket, for its owner and for `operators`. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// Another appliance runs there, or the socket cannot be made. A group that Belfry's user may not give it to is
+    /// none: it is for the owner alone then, and the log says so.
+    pub fn start(path: &Path, operators: Operators, orders: Arc<dyn Orders>) -> io::Result<Server> {
         if let Some(dir) = path.parent() {
             std::fs::create_dir_all(dir)?;
         }
@@ -53,8 +67,22 @@ impl Server {
             std::fs::remove_file(path)?;
         }
         let listener = UnixListener::bind(path)?;
-        std::os::unix::fs::chown(path, None, group)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
+        let mode = match operators {
+            Operators::Own => 0o660,
+            Operators::Nobody => 0o600,
+            Operators::Group(gid) => match std::os::unix::fs::chown(path, None, Some(gid)) {
+                Ok(()) => 0o660,
+                Err(error) => {
+                    tracing::error!(
+                        "{} cannot be given to the group {gid}: {error}: the console is for Belfry's user and root \
+                         alone; put Belfry's user into the group, and restart Belfry",
+                        path.display()
+                    );
+                    0o600
+                }
+            },
+        };
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
         let task = tokio::spawn(accept(listener, orders));
         Ok(Server { path: path.to_owned(), task })
     }

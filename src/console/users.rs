@@ -3,23 +3,44 @@
 //! passwd(5) and group(5) as they stand in `/etc`; users of a directory service are known by their numbers alone.
 
 use std::fs;
+use std::path::Path;
 
 const USERS: &str = "/etc/passwd";
 const GROUPS: &str = "/etc/group";
 
-/// Both lists, as they were when they were read. What cannot be read is empty.
+/// Both lists, as they were when they were read. What cannot be read is empty, and [`Users::gid_of`] says why.
 #[derive(Clone, Debug, Default)]
 pub struct Users {
     users: String,
     groups: String,
+    /// Why there are no groups.
+    unread: Option<String>,
 }
 
 impl Users {
     /// Those of this system.
     pub fn of_system() -> Users {
-        let [users, groups] =
-            [USERS, GROUPS].map(|file| fs::read_to_string(file).unwrap_or_default());
-        Users { users, groups }
+        Users::read(Path::new(USERS), Path::new(GROUPS))
+    }
+
+    fn read(users: &Path, groups: &Path) -> Users {
+        let told = |error: std::io::Error| format!("{}: {error}", groups.display());
+        let (groups, unread) = match fs::read_to_string(groups).map_err(told) {
+            Ok(groups) => (groups, None),
+            Err(why) => (String::new(), Some(why)),
+        };
+        Users { users: fs::read_to_string(users).unwrap_or_default(), groups, unread }
+    }
+
+    /// The number of a group, for whoever must not take a list that could not be read for one without it.
+    ///
+    /// # Errors
+    /// Why the list could not be read.
+    pub fn gid_of(&self, name: &str) -> Result<Option<u32>, &str> {
+        match &self.unread {
+            Some(why) => Err(why),
+            None => Ok(self.gid(name)),
+        }
     }
 
     /// A user's name.
@@ -93,6 +114,7 @@ mod tests {
                     belfry:x:990:991::/var/lib/belfry:/bin/false\n"
                 .into(),
             groups: "root:x:0:\nodd\nbelfry:x:991:\naudio:x:29:anna,belfry\nshort:x:7\n".into(),
+            unread: None,
         }
     }
 
@@ -104,6 +126,20 @@ mod tests {
         assert_eq!((all.uid("belfry"), all.uid("odd"), all.uid("anna")), (Some(990), None, None));
         assert_eq!((all.gid("audio"), all.gid("odd")), (Some(29), None));
         assert_eq!((all.of_group(991), all.of_group(0)), (Some(990), None));
+    }
+
+    /// A disk that fails for a moment has taken no group away.
+    #[test]
+    fn groups_that_cannot_be_read_are_not_taken_for_none() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (users, groups) = (dir.path().join("passwd"), dir.path().join("group"));
+        std::fs::write(&groups, "audio:x:29:\n").expect("written");
+        let all = Users::read(&users, &groups);
+        assert_eq!((all.gid_of("audio"), all.gid_of("gone")), (Ok(Some(29)), Ok(None)));
+        std::fs::remove_file(&groups).expect("it was there");
+        let none = Users::read(&users, &groups);
+        let why = none.gid_of("audio").expect_err("it cannot be read");
+        assert!(why.contains(&groups.display().to_string()), "{why}");
     }
 
     #[test]

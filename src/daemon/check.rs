@@ -15,16 +15,15 @@ use crate::console::out::outln;
 use crate::dialplan::fault::Place;
 use crate::dialplan::lookup::OWN_TABLES;
 use crate::dialplan::{Entry, Plan, may_go_out};
-use crate::store;
-use crate::store::Trouble;
+use crate::store::asked::Unfit;
 use crate::store::database::Database;
+use crate::store::{self, Trouble};
 
 pub(super) fn main(args: Check) -> ExitCode {
     let source = Source::from(&args.file);
     let (faults, counts, starts) = match files::load(&source) {
         Ok(loaded) => {
-            let starts = newer_store(&loaded.config.database()).is_none()
-                && group(&loaded.config, &loaded.name).is_none();
+            let starts = newer_store(&loaded.config.database()).is_none();
             let (faults, counts) = around(loaded);
             (faults, counts, starts)
         }
@@ -60,8 +59,6 @@ pub(super) fn main(args: Check) -> ExitCode {
 fn around(loaded: Loaded) -> (Vec<Fault>, String) {
     let mut faults = beside(&loaded);
     faults.extend(addresses(&loaded.config, &loaded.name, is_ours));
-    // Only a warning, as addresses: it may be for another machine.
-    faults.extend(group(&loaded.config, &loaded.name).map(|f| Fault { error: false, ..f }));
     faults.extend(newer_store(&loaded.config.database()));
     faults.extend(call_backs(&loaded.config, &loaded.plan, &loaded.name));
     let placed = |fault| loaded.kept.placed(fault, &loaded.name);
@@ -71,12 +68,13 @@ fn around(loaded: Loaded) -> (Vec<Fault>, String) {
     (faults, format!("{} routes, {prompts} prompts", loaded.plan.route_count()))
 }
 
-/// What files that hold say of each other: contexts, names, queries, secrets.
+/// What files that hold say of each other: contexts, names, queries, secrets. And the console's group.
 fn beside(loaded: &Loaded) -> Vec<Fault> {
     let Loaded { config, plan, name, .. } = loaded;
     let mut faults = loaded.warnings.clone();
     faults.extend(contexts(config, plan, name));
     faults.extend(asked(plan, &config.database()));
+    faults.extend(group(config, name));
     faults.into_iter().map(|fault| loaded.kept.placed(fault, name)).collect()
 }
 
@@ -88,7 +86,7 @@ pub(super) fn losses(loaded: &Loaded) -> Vec<Fault> {
     faults
 }
 
-/// A group for the console that this system does not have: Belfry does not start with it.
+/// A group for the console that this system does not have: its members cannot operate Belfry, which starts without.
 pub(super) fn group(config: &Config, name: &str) -> Option<Fault> {
     let why = first::group(config.console.group.as_ref()?.as_str()).err()?;
     let (what, remedy) = why.split_once("; ").unwrap_or((why.as_str(), ""));
@@ -97,7 +95,8 @@ pub(super) fn group(config: &Config, name: &str) -> Option<Fault> {
     Some(Fault { file, line: at.line, column: at.column, error: true, what, remedy })
 }
 
-/// Queries that the store refuses, where there is one, and secrets of services that cannot be read.
+/// Queries that the store refuses, where there is one, and secrets of services that cannot be read. A database that is
+/// away is no fault of the files.
 fn asked(plan: &Plan, database: &Path) -> Vec<Fault> {
     let fault = |place: Place, error, what, remedy: &str| Fault {
         file: plan.file_of(place).to_owned(),
@@ -110,11 +109,25 @@ fn asked(plan: &Plan, database: &Path) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (name, query) in plan.queries().filter(|_| database.exists()) {
         let own = query.write.then_some(OWN_TABLES);
-        if let Err(why) = store::asked::check(database, &query.sql, own) {
-            let what = format!("the query '{name}': {why}");
-            let remedy =
-                "correct it, or make the table; only tables own_… are changed, by write = true";
-            faults.push(fault(query.place, true, what, remedy));
+        match store::asked::check(database, &query.sql, own) {
+            Ok(()) => {}
+            Err(Unfit::Query(why)) => {
+                let what = format!("the query '{name}': {why}");
+                let remedy =
+                    "correct it, or make the table; only tables own_… are changed, by write = true";
+                faults.push(fault(query.place, true, what, remedy));
+            }
+            // The files may be good, and are put in force when the database is in trouble, too. The others would
+            // fare the same, each after its wait.
+            Err(Unfit::Away(why)) => {
+                let what = format!(
+                    "the query '{name}', and those behind it, cannot be tried: {}: {why}",
+                    database.display()
+                );
+                let remedy = "'belfry doctor' looks at the database; then check again";
+                faults.push(fault(query.place, false, what, remedy));
+                break;
+            }
         }
     }
     for (name, service) in plan.services() {
@@ -385,8 +398,40 @@ mod tests {
         let wrong = losses(&text, account, "{ answer = {} }");
         assert!(wrong.len() == 1 && wrong[0].contains("accounts.toml:1:"), "{wrong:?}");
         assert!(wrong[0].contains("phone 1005: the dialplan has no context 'agnets'"), "{wrong:?}");
+        let group = format!("{text}[console]\ngroup = \"no-such-group-here\"\n");
+        let wrong = losses(&group, "", "{ answer = {} }");
+        assert!(wrong.len() == 1 && wrong[0].contains("groupadd --system"), "{wrong:?}");
         let wrong = losses(&text, "", "{ queue = \"gone\" }");
         assert!(wrong.len() == 1 && wrong[0].contains("there is no queue 'gone'"), "{wrong:?}");
+    }
+
+    /// While the database is away the way that alarms take may have to be changed.
+    #[test]
+    fn a_database_that_is_away_is_no_error_of_the_files() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let text = "[query.balance]\nsql = \"SELECT yuan FROM own_orders\"\n[query.more]\nsql = \"SELECT 1\"\n\
+                    [[route]]\nname = \"a\"\ncontext = \"agents\"\nsteps = [\
+                    { sql = { query = \"balance\" } }, { sql = { query = \"more\" } }]\n";
+        let files = [File { path: "plan.toml", text }];
+        let plan = Plan::load(&files, &LoadEnv::default()).unwrap_or_else(|f| panic!("{f:?}"));
+        let path = dir.path().join("belfry.db");
+        let told = || asked(&plan.plan, &path);
+        assert_eq!(told(), [], "none is there yet");
+        std::fs::write(&path, "this is no database".repeat(200)).expect("written");
+        let away = told();
+        assert!(away.len() == 1 && !away[0].error, "once, and a warning: {away:?}");
+        assert!(
+            away[0].what.contains("'balance'") && away[0].what.contains("belfry.db"),
+            "{away:?}"
+        );
+        std::fs::remove_file(&path).expect("it was there");
+        let made = rusqlite::Connection::open(&path).expect("a database");
+        made.execute_batch("CREATE TABLE own_other (a)").expect("a table");
+        let wrong = told();
+        assert!(wrong.len() == 1 && wrong[0].error, "{wrong:?}");
+        assert!(wrong[0].what.contains("no such table: own_orders"), "{wrong:?}");
+        made.execute_batch("CREATE TABLE own_orders (yuan)").expect("a table");
+        assert_eq!(told(), []);
     }
 
     #[test]

@@ -50,13 +50,18 @@ fn made(config: &Config, one: &Certificate) -> String {
     }
 }
 
-/// The number of a group of this system.
+/// The number of a group of this system; else what is wrong, and the remedy behind a semicolon.
 pub(super) fn group(name: &str) -> Result<u32, String> {
-    Users::of_system().gid(name).ok_or_else(|| {
-        format!(
+    match Users::of_system().gid_of(name) {
+        Ok(Some(gid)) => Ok(gid),
+        Ok(None) => Err(format!(
             "[console] group: this system has no group {name}; make it: groupadd --system {name}"
-        )
-    })
+        )),
+        Err(why) => Err(format!(
+            "[console] group: whether this system has a group {name} cannot be seen: {why}; \
+             let Belfry's user read it: chmod 644 /etc/group"
+        )),
+    }
 }
 
 #[cfg(test)]

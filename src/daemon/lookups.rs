@@ -18,7 +18,7 @@ use crate::dialplan::lookup::{
     self, Ask, Http, Kept, Lookup, MAX_ANSWER, OWN_TABLES, Outcome, Secret, Sql, Told,
 };
 use crate::net::http::{self, Failure, Request, Response};
-use crate::store::asked::{self, Query, Refused};
+use crate::store::asked::{self, Decision, Query, Refused};
 use crate::switch::Input;
 use crate::switch::asking::LookupId;
 
@@ -28,8 +28,9 @@ const REQUESTS: usize = 64;
 const QUERIES: usize = 4;
 /// Before a request is sent again.
 const PAUSE: Duration = Duration::from_millis(200);
-/// By so much a query ends before its question does: a change that is on its way to the disk then comes there.
-const MARGIN: Duration = Duration::from_millis(500);
+/// So much longer a change is waited for that is on its way to the disk; the switch gives up
+/// [two seconds](crate::switch::asking) after the question's time.
+const DISK_MAY_TAKE: Duration = Duration::from_millis(1_500);
 /// Before a full switch is told again.
 const FULL: Duration = Duration::from_millis(50);
 
@@ -59,8 +60,8 @@ impl Lookups {
         self.runtime.spawn(async move {
             let began = Instant::now();
             let longest = Duration::from_millis(u64::from(lookup.longest_ms));
-            // The database is given up before the caller is told that it did not answer: what was changed he is told of.
-            let until = began + longest.saturating_sub(MARGIN.min(longest / 4));
+            let decision = Arc::new(Decision::default());
+            let to_disk = decision.clone();
             let carried_out = async {
                 let Ok(_place) = room.acquire().await else {
                     return Told::failed("the exchange stops");
@@ -68,11 +69,10 @@ impl Lookups {
                 let left = longest.saturating_sub(began.elapsed());
                 match lookup.ask {
                     Ask::Http(request) => by_http(&request, left).await,
-                    Ask::Sql(query) => by_sql(database, *query, until).await,
+                    Ask::Sql(query) => by_sql(database, *query, began + longest, to_disk).await,
                 }
             };
-            let late = || Told::of(Outcome::Timeout, "no answer in time");
-            let mut told = timeout(longest, carried_out).await.unwrap_or_else(|_| late());
+            let mut told = in_time(longest, &decision, carried_out).await;
             told.ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
             if !told.why.is_empty() {
                 told.why = format!("{}: {}", lookup.name, told.why);
@@ -84,6 +84,26 @@ impl Lookups {
             }
         });
     }
+}
+
+/// What comes of a question within its time. A change that is being made good when that is over is waited for a little
+/// longer: "timeout" says that nothing was changed, and nothing will be.
+async fn in_time(
+    longest: Duration,
+    decision: &Decision,
+    asked: impl Future<Output = Told>,
+) -> Told {
+    let mut asked = std::pin::pin!(asked);
+    if let Ok(told) = timeout(longest, &mut asked).await {
+        return told;
+    }
+    if decision.give_up() {
+        return Told::of(Outcome::Timeout, "no answer in time");
+    }
+    let unknown = || {
+        Told::failed("the disk has not taken the change in time: whether it was made is not known")
+    };
+    timeout(DISK_MAY_TAKE, asked).await.unwrap_or_else(|_| unknown())
 }
 
 /// Asks a program, again where that can do no harm.
@@ -160,19 +180,20 @@ fn answered(asked: &Http, response: &Response) -> Told {
     }
 }
 
-async fn by_sql(database: PathBuf, asked: Sql, until: Instant) -> Told {
-    let done = tokio::task::spawn_blocking(move || query(&database, &asked, until)).await;
+async fn by_sql(database: PathBuf, asked: Sql, until: Instant, decision: Arc<Decision>) -> Told {
+    let query = move || query(&database, &asked, until, &decision);
+    let done = tokio::task::spawn_blocking(query).await;
     done.unwrap_or_else(|_| Told::failed("the query came to a sudden end"))
 }
 
-fn query(database: &Path, asked: &Sql, until: Instant) -> Told {
+fn query(database: &Path, asked: &Sql, until: Instant, decision: &Decision) -> Told {
     let query = Query {
         sql: &asked.sql,
         own: asked.write.then_some(OWN_TABLES),
         values: &asked.values,
         rows: usize::from(asked.rows),
     };
-    let given = match asked::ask(database, &query, until) {
+    let given = match asked::ask(database, &query, until, decision) {
         Ok(given) => given,
         Err(Refused::Timeout) => return Told::of(Outcome::Timeout, "no answer in time"),
         Err(Refused::Failed(why)) => return Told::failed(why),
@@ -248,4 +269,42 @@ pub(super) async fn system_tls() -> Result<Arc<ClientConfig>, String> {
     }
     let read = tokio::task::spawn_blocking(|| TLS.get_or_init(trusting_the_system).clone()).await;
     read.unwrap_or_else(|error| Err(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONGEST: Duration = Duration::from_secs(1);
+
+    /// A change that the disk takes this long for, and what is told of it.
+    async fn made_good(takes: Duration) -> Told {
+        let decision = Decision::default();
+        let change = async {
+            assert!(decision.make_good());
+            sleep(takes).await;
+            Told::of(Outcome::Ok, "")
+        };
+        in_time(LONGEST, &decision, change).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn timeout_says_that_nothing_was_changed_and_nothing_will_be() {
+        let decision = Decision::default();
+        let slow = async {
+            sleep(LONGEST * 2).await;
+            Told::of(Outcome::Ok, "nobody waits for it")
+        };
+        assert_eq!(in_time(LONGEST, &decision, slow).await.outcome, Outcome::Timeout);
+        assert!(!decision.make_good(), "whoever comes late with a change leaves it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_on_its_way_to_the_disk_is_told_of_as_it_ends() {
+        assert_eq!(made_good(LONGEST / 2).await.outcome, Outcome::Ok);
+        assert_eq!(made_good(LONGEST + DISK_MAY_TAKE / 2).await.outcome, Outcome::Ok);
+        let told = made_good(LONGEST + DISK_MAY_TAKE * 2).await;
+        assert_eq!(told.outcome, Outcome::Failed);
+        assert!(told.why.contains("not known"), "{}", told.why);
+    }
 }

@@ -35,7 +35,7 @@ use super::sheets::Sheets;
 use super::{campaigns, check, first, homes, log, notify, recording_keys};
 use crate::base::Rng;
 use crate::config::{Backend, Config, SipAddress, Workers};
-use crate::console::server::Server;
+use crate::console::server::{Operators, Server};
 use crate::dialplan::Plan;
 use crate::engine::disk::keys::Keys;
 use crate::engine::disk::seal::Sealer;
@@ -341,9 +341,19 @@ fn start_console(
 ) -> Result<Server, String> {
     let _runtime = runtime.enter();
     let socket = &config.console.socket;
-    let group =
-        config.console.group.as_ref().map(|name| first::group(name.as_str())).transpose()?;
-    Server::start(socket, group, operator)
+    let operators = match config.console.group.as_ref().map(|name| first::group(name.as_str())) {
+        None => Operators::Own,
+        Some(Ok(gid)) => Operators::Group(gid),
+        // Calls do not hang on it.
+        Some(Err(why)) => {
+            let socket = socket.display();
+            tracing::error!(
+                "{why}; until Belfry is started again the console ({socket}) is for its user and root alone"
+            );
+            Operators::Nobody
+        }
+    };
+    Server::start(socket, operators, operator)
         .map_err(|e| format!("console: {}: {e}; correct [console] socket", socket.display()))
 }
 
@@ -404,11 +414,6 @@ pub(super) fn main(args: Serve) -> ExitCode {
         Err(why) => return fail(&format!("there is no thread for the log: {why}")),
     };
     made.iter().for_each(|line| tracing::warn!("{line}"));
-    if let Some(fault) = check::group(&loaded.config, &loaded.name) {
-        // Started again it would find the same.
-        fail(&fault.to_string());
-        return ExitCode::from(WRONG_FILES);
-    }
     let database = loaded.config.database();
     let appliance = match Appliance::begin(source, loaded) {
         Ok(appliance) => appliance,

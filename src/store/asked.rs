@@ -11,6 +11,7 @@
 #![allow(clippy::disallowed_methods, reason = "this floor owns the clock of a query")]
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
@@ -21,6 +22,36 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Statement};
 const INSTRUCTIONS: std::ffi::c_int = 10_000;
 /// The longest value that is taken, in bytes.
 const MAX_VALUE: usize = 4_096;
+
+/// How long a check waits for who writes.
+pub const CHECKED_WITHIN: Duration = Duration::from_millis(500);
+
+/// Whether a change is made good, or given up: one of the two, whoever comes first.
+#[derive(Default, Debug)]
+pub struct Decision(AtomicU8);
+
+const MADE_GOOD: u8 = 1;
+const GIVEN_UP: u8 = 2;
+
+impl Decision {
+    /// Whoever asked waits no longer. `true`: nothing is changed, now and later; else it is being made good already.
+    pub fn give_up(&self) -> bool {
+        self.settle(GIVEN_UP)
+    }
+
+    /// What was changed is about to be made good; `false`: it must not.
+    pub fn make_good(&self) -> bool {
+        self.settle(MADE_GOOD)
+    }
+
+    fn settle(&self, to: u8) -> bool {
+        let (ours, theirs) = (Ordering::AcqRel, Ordering::Acquire);
+        match self.0.compare_exchange(0, to, ours, theirs) {
+            Ok(_) => true,
+            Err(there) => there == to,
+        }
+    }
+}
 
 /// A query with its values.
 pub struct Query<'a> {
@@ -54,11 +85,17 @@ pub enum Refused {
     Failed(String),
 }
 
-/// Asks. Blocks until then, hardly longer: a change whose time is over before it is made good is none.
+/// Asks. Blocks until then, and longer only where the disk takes its time with a change: that is made good once
+/// `decision` says so, and never after it was given up.
 ///
 /// # Errors
-/// [`Refused`]; nothing is changed then.
-pub fn ask(database: &Path, query: &Query<'_>, until: Instant) -> Result<Rows, Refused> {
+/// [`Refused`]: after `Timeout` nothing is changed. After `Failed` neither, but where the disk has failed with it.
+pub fn ask(
+    database: &Path,
+    query: &Query<'_>,
+    until: Instant,
+    decision: &Decision,
+) -> Result<Rows, Refused> {
     let within = until.saturating_duration_since(Instant::now());
     if within.is_zero() {
         return Err(Refused::Timeout);
@@ -84,21 +121,44 @@ pub fn ask(database: &Path, query: &Query<'_>, until: Instant) -> Result<Rows, R
         Rows { columns, rows, changed: 0 }
     };
     let changed = usize::try_from(transaction.changes()).unwrap_or(0);
-    // Whoever asked has heard that it came to nothing.
-    if Instant::now() >= until {
+    // Too late is decided here and nowhere behind it: from now on only the disk takes time, and that is waited for.
+    if Instant::now() >= until || !decision.make_good() {
         return Err(Refused::Timeout);
     }
+    // The clock must not interrupt it any more.
+    transaction.progress_handler(0, None::<fn() -> bool>).map_err(refused)?;
     transaction.commit().map_err(refused)?;
     Ok(Rows { changed: if query.own.is_some() { changed } else { 0 }, ..rows })
 }
 
-/// Whether the query could be asked: its tables and columns are there, and it changes nothing that it may not.
+/// Why a query was not found to be good.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unfit {
+    /// It is no good: what SQLite says of the statement.
+    Query(String),
+    /// The database cannot be had now (locked, damaged, not readable): nothing is known of the query.
+    Away(String),
+}
+
+/// Whether the query could be asked: its tables and columns are there, and it changes nothing that it may not. Waits
+/// [`CHECKED_WITHIN`] for a lock at most.
 ///
 /// # Errors
-/// What SQLite says.
-pub fn check(database: &Path, sql: &str, own: Option<&str>) -> Result<(), String> {
-    let connection = open(database, own, Duration::from_secs(1)).map_err(|e| e.to_string())?;
-    connection.prepare(sql).map(drop).map_err(|error| error.to_string())
+/// [`Unfit`], with what SQLite says.
+pub fn check(database: &Path, sql: &str, own: Option<&str>) -> Result<(), Unfit> {
+    let away = |error: rusqlite::Error| Unfit::Away(error.to_string());
+    let connection = open(database, own, CHECKED_WITHIN).map_err(away)?;
+    connection.prepare(sql).map(drop).map_err(|error| match error.sqlite_error_code() {
+        None
+        | Some(
+            ErrorCode::Unknown
+            | ErrorCode::AuthorizationForStatementDenied
+            | ErrorCode::TooBig
+            | ErrorCode::ApiMisuse,
+        ) => Unfit::Query(error.to_string()),
+        // SQLite reads the schema now, and with it the file.
+        Some(_) => away(error),
+    })
 }
 
 fn open(
@@ -189,7 +249,7 @@ mod tests {
             values.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         let own = own.then_some("own_");
         let until = Instant::now() + Duration::from_secs(2);
-        ask(path, &Query { sql, own, values: &values, rows: 2 }, until)
+        ask(path, &Query { sql, own, values: &values, rows: 2 }, until, &Decision::default())
     }
 
     #[test]
@@ -229,7 +289,7 @@ mod tests {
             assert!(matches!(told, Err(Refused::Failed(_))), "{sql}: {told:?}");
         }
         assert_eq!(check(&path, change, Some("own_")), Ok(()));
-        assert!(check(&path, change, None).is_err());
+        assert!(matches!(check(&path, change, None), Err(Unfit::Query(_))));
     }
 
     #[test]
@@ -239,18 +299,62 @@ mod tests {
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
         let query = Query { sql, own: None, values: &[], rows: 1 };
         let soon = || Instant::now() + Duration::from_millis(50);
-        assert_eq!(ask(&path, &query, soon()), Err(Refused::Timeout));
+        let open = Decision::default;
+        assert_eq!(ask(&path, &query, soon(), &open()), Err(Refused::Timeout));
         // Somebody else writes, and goes on writing.
         let other = Connection::open(&path).expect("a connection");
         other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
         let sql = "DELETE FROM own_orders";
         let query = Query { sql, own: Some("own_"), values: &[], rows: 1 };
-        assert_eq!(ask(&path, &query, soon()), Err(Refused::Timeout));
+        assert_eq!(ask(&path, &query, soon(), &open()), Err(Refused::Timeout));
         // Whose turn comes when its time is over changes nothing any more.
         other.execute_batch("ROLLBACK").expect("it lets go");
-        assert_eq!(ask(&path, &query, Instant::now()), Err(Refused::Timeout));
+        assert_eq!(ask(&path, &query, Instant::now(), &open()), Err(Refused::Timeout));
         let all = "SELECT count(*) FROM own_orders";
         assert_eq!(asked(&path, all, false, &[]).unwrap().rows, [[Some("2".to_owned())]]);
-        assert_eq!(ask(&path, &query, Instant::now() + Duration::from_secs(2)).unwrap().changed, 2);
+        let long = || Instant::now() + Duration::from_secs(2);
+        assert_eq!(ask(&path, &query, long(), &open()).unwrap().changed, 2);
+    }
+
+    /// Whoever heard "timeout" may ask again: what was asked first must not be made good behind that.
+    #[test]
+    fn a_change_that_was_given_up_is_not_made_good_and_one_that_is_cannot_be_given_up() {
+        let (_dir, path) = database();
+        let query =
+            Query { sql: "DELETE FROM own_orders", own: Some("own_"), values: &[], rows: 1 };
+        let long = || Instant::now() + Duration::from_secs(60);
+        let count = || asked(&path, "SELECT count(*) FROM own_orders", false, &[]).unwrap().rows;
+        let given_up = Decision::default();
+        assert!(given_up.give_up() && given_up.give_up());
+        assert_eq!(ask(&path, &query, long(), &given_up), Err(Refused::Timeout));
+        assert_eq!(count(), [[Some("2".to_owned())]]);
+        let made_good = Decision::default();
+        assert_eq!(ask(&path, &query, long(), &made_good).unwrap().changed, 2);
+        assert!(!made_good.give_up(), "it is done");
+        assert_eq!(count(), [[Some("0".to_owned())]]);
+    }
+
+    #[test]
+    fn a_database_that_cannot_be_had_says_nothing_of_a_query() {
+        let (dir, path) = database();
+        let good = "SELECT agent FROM calls";
+        for sql in ["SELECT nothing FROM calls", "SELECT a FROM nowhere", "SELEC 1"] {
+            let told = check(&path, sql, None);
+            assert!(matches!(told, Err(Unfit::Query(_))), "{sql}: {told:?}");
+        }
+        let away = |path: &Path, sql: &str| match check(path, sql, None) {
+            Err(Unfit::Away(why)) => why,
+            other => panic!("{}: {other:?}", path.display()),
+        };
+        let other = dir.path().join("damaged.db");
+        std::fs::write(&other, "this is no database".repeat(200)).expect("written");
+        assert!(away(&other, good).contains("not a database"));
+        assert!(!away(dir.path(), good).is_empty(), "a directory is no file of SQLite's");
+        let locked = dir.path().join("locked.db");
+        let holder = Connection::open(&locked).expect("a database");
+        holder.execute_batch("CREATE TABLE calls (agent); BEGIN EXCLUSIVE").expect("the lock");
+        assert!(away(&locked, good).contains("locked"));
+        holder.execute_batch("ROLLBACK").expect("it lets go");
+        assert_eq!(check(&locked, good, None), Ok(()));
     }
 }

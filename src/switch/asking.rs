@@ -117,7 +117,7 @@ impl Switch {
         let Doing::Asking(asking) = &mut active.doing else { return };
         if asking.until <= now.at {
             let id = asking.id;
-            let mut told = Told::of(Outcome::Timeout, "nothing was heard of the question");
+            let mut told = Told::failed("nothing was heard of the question");
             told.ms = (GRACE + QUIET).as_millis() as u32;
             return self.looked_up(now, id, told);
         }

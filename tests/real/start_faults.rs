@@ -192,12 +192,33 @@ fn output_that_cannot_be_written() {
     assert!(errors.contains("No space left") && errors.contains("not whole"), "{errors}");
 }
 
+/// A right that only the console needs keeps no call from being taken: the socket is Belfry's own then.
 #[test]
 fn a_group_that_is_not_there() {
+    use std::os::unix::fs::PermissionsExt;
     let dir = folder(|_, text| {
         *text = text.replace("[console]\n", "[console]\ngroup = \"no-such-group\"\n");
     });
-    refuses(&dir, &["[console] group", "groupadd --system no-such-group"]);
+    let checked = run(dir.path(), &["check"]);
+    assert!(!checked.success && checked.errors.contains("groupadd --system no-such-group"));
+    assert!(run(dir.path(), &["check", "--starts"]).success, "an upgrade restarts on it");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
+    command.arg("serve").arg("-c").arg(dir.path().join("belfry.toml"));
+    let mut serve = Running::start(&mut command, &dir.path().join("log"), "Rust");
+    let ask = |order: &str| run(dir.path(), &["console", "-e", order]);
+    let answers = || Some(ask("show alarms")).filter(|answer| answer.success);
+    let alarms = wait_for(PATIENCE, answers).unwrap_or_else(|| panic!("{}", serve.printed()));
+    assert!(alarms.printed.contains("files_faulty"), "{}", alarms.printed);
+    assert!(serve.printed().contains("is for its user and root alone"), "{}", serve.printed());
+    let text = std::fs::read_to_string(dir.path().join("belfry.toml")).expect("it is there");
+    let socket = text.split("socket = \"").nth(1).and_then(|rest| rest.split('"').next());
+    let mode = std::fs::metadata(socket.expect("[console] socket")).expect("it is there");
+    assert_eq!(mode.permissions().mode() & 0o777, 0o600);
+    let refused = ask("reload");
+    let said = format!("{}{}", refused.printed, refused.errors);
+    assert!(!refused.success && said.contains("groupadd"), "{said}");
+    serve.terminate();
+    assert!(serve.ended(PATIENCE).is_some(), "it ends");
 }
 
 /// A damaged store is kept as it is, calls go on, and a new one is begun when it is moved away.

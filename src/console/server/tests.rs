@@ -32,10 +32,14 @@ struct Console {
 
 impl Console {
     fn open() -> Console {
+        Console::open_for(Operators::Own)
+    }
+    fn open_for(operators: Operators) -> Console {
         let dir = tempfile::tempdir().unwrap();
         let (events, _) = broadcast::channel(16);
         let server =
-            Server::start(&dir.path().join("s"), None, Arc::new(Quiet(events.clone()))).unwrap();
+            Server::start(&dir.path().join("s"), operators, Arc::new(Quiet(events.clone())))
+                .unwrap();
         Console { dir, events, _server: server }
     }
     fn path(&self) -> PathBuf {
@@ -117,4 +121,19 @@ async fn a_line_that_is_no_command_is_refused_and_the_next_one_is_heard() {
     assert!(next(&mut client).ok);
     let (_, most) = console.say(&format!("version {}", " ".repeat(MAX_LINE - 8)));
     assert!(most.ok, "the longest: {most:?}");
+}
+
+/// What cannot be given to the group that was meant must not be anybody else's.
+#[tokio::test]
+async fn the_socket_is_for_whom_it_is_said_to_be() {
+    use std::os::unix::fs::MetadataExt;
+    let of = |operators| {
+        let console = Console::open_for(operators);
+        let meta = std::fs::metadata(console.path()).unwrap();
+        (meta.mode() & 0o777, meta.gid())
+    };
+    let own = of(Operators::Own);
+    assert_eq!(own.0, 0o660);
+    assert_eq!(of(Operators::Nobody), (0o600, own.1));
+    assert_eq!(of(Operators::Group(own.1)), own);
 }

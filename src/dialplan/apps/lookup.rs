@@ -84,7 +84,7 @@ pub static HTTP: App = App {
 /// `sql`.
 pub static SQL: App = App {
     name: "sql",
-    line: "Run a named query on the store, and take columns of its rows into variables. Afterwards `${sql_result}` is `ok`, `not-found` (no row, nothing changed), `missing`, `timeout`, `failed` or `busy`, `${sql_rows}` how many rows, and the call's record says so.",
+    line: "Run a named query on the store, and take columns of its rows into variables. Afterwards `${sql_result}` is `ok`, `not-found` (no row, nothing changed), `missing`, `timeout` (nothing was changed), `failed` or `busy`, `${sql_rows}` how many rows, and the call's record says so.",
     params: &[
         Param::required("query", Kind::Name(Mentioned::Query), "the `[query.NAME]`"),
         Param::optional("with", Kind::Values, "the query's values by name"),
