@@ -102,6 +102,8 @@ pub struct Rules {
     unsent: Unattended,
     /// Cases that were closed, the last [`MOST_CLOSED`]: their sheets may be on the way still.
     closed: BTreeSet<u64>,
+    /// The same in the order in which they were closed: the first is forgotten first, whatever its number.
+    closed_in_order: VecDeque<u64>,
     clock: ClockWatch,
     behind: Backlog,
     /// Certificates that end, or cannot be used: of which file, whether it cannot be used, and how its alarm is told.
@@ -120,6 +122,7 @@ impl Default for Rules {
             unheard: Unattended::default(),
             unsent: Unattended::default(),
             closed: BTreeSet::new(),
+            closed_in_order: VecDeque::new(),
             clock: ClockWatch::default(),
             behind: Backlog::new(BEHIND.0, BEHIND.1),
             ending: BTreeMap::new(),
@@ -168,15 +171,24 @@ impl Rules {
             }
             Happening::Talked(case) => self.seen_to(case),
             Happening::Closed(case) => {
-                self.closed.insert(case);
-                if self.closed.len() > MOST_CLOSED {
-                    self.closed.pop_first();
-                }
+                self.close(case);
                 for whose in self.unsent.settled(case) {
                     self.say(What::SheetUnsent, false, whose);
                 }
                 self.seen_to(case);
             }
+        }
+    }
+
+    fn close(&mut self, case: u64) {
+        if !self.closed.insert(case) {
+            return;
+        }
+        self.closed_in_order.push_back(case);
+        if self.closed_in_order.len() > MOST_CLOSED
+            && let Some(first) = self.closed_in_order.pop_front()
+        {
+            self.closed.remove(&first);
         }
     }
 
@@ -309,6 +321,26 @@ mod tests {
         assert_eq!(said(&mut rules), told(&[(What::SheetUnsent, whose)], false));
         rules.take(at(65).at, Happening::CheckedIn("0760"));
         assert_eq!(said(&mut rules), []);
+    }
+
+    /// The case that was closed last is remembered, however old it is.
+    #[test]
+    fn closed_cases_are_forgotten_in_the_order_in_which_they_were_closed() {
+        let mut rules = Rules::default();
+        let fails = |rules: &mut Rules, case: u64| {
+            let whose = format!("case {case}: hospital (mail)");
+            rules.take(at(0).at, Happening::Sheet { case, whose: &whose, sent: false });
+            rules.look(at(1), 0);
+            said(rules).len()
+        };
+        for case in 100..100 + MOST_CLOSED as u64 {
+            rules.take(at(0).at, Happening::Closed(case));
+            rules.take(at(0).at, Happening::Closed(case));
+        }
+        rules.take(at(0).at, Happening::Closed(7));
+        assert_eq!(fails(&mut rules, 7), 0, "closed a moment ago");
+        assert_eq!(fails(&mut rules, 101), 0);
+        assert_eq!(fails(&mut rules, 100), 1, "the first that was closed is forgotten");
     }
 
     #[test]
