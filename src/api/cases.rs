@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::body::{Asked, Given, Params};
@@ -24,6 +24,21 @@ use crate::switch::{Reply, Request};
 /// Cases of one answer, at most and unless asked.
 const MOST: u32 = 10_000;
 const USUAL: u32 = 100;
+
+/// The open cases. While the records of before the start are not read, those that are known are listed, for they ring now;
+/// and that there may be more is said.
+#[derive(Serialize)]
+struct OpenCases {
+    records_away: bool,
+    cases: Vec<CaseRow>,
+}
+
+/// What is wrong with units, in the same way.
+#[derive(Serialize)]
+struct OpenTroubles {
+    records_away: bool,
+    troubles: Vec<TroubleRow>,
+}
 
 /// The records of cases, as the API sees them.
 pub trait Archive: Send + Sync {
@@ -73,6 +88,19 @@ fn objects() -> Value {
     json!({ "type": "array", "items": { "type": "object" } })
 }
 
+/// A list of this name, and whether the records of before the start are read.
+fn open_list(name: &str) -> Value {
+    let away = "The records of before the start are not read yet: there may be more than these.";
+    json!({
+        "type": "object",
+        "required": ["records_away", name],
+        "properties": {
+            "records_away": { "type": "boolean", "description": away },
+            name: objects(),
+        },
+    })
+}
+
 fn moment() -> Value {
     json!({ "type": "integer", "format": "int64" })
 }
@@ -117,7 +145,8 @@ fn records() -> Vec<Route> {
             summary: "All that is kept of a case, open or closed",
             about: "`case` as in the list, `reports` what its units said, as it came, `plan` what its response plan did, `calls` its \
                     calls: the home's, those to it and those to who helps, each with `legs`, `events`, `fields` and \
-                    `recordings`, whose audio is at `/v1/recordings/{call}/{nth}`. What is in it last comes some \
+                    `recordings`, whose audio is at `/v1/recordings/{call}/{nth}`. Of very many calls it has the first 100 and the last, and of \
+                    very many reports the first: `calls_left_out` and `reports_left_out` say how many more there are. What is in it last comes some \
                     milliseconds after it happened.",
             params: &[CASE],
             gives: Gives::json(200, any_object),
@@ -137,17 +166,19 @@ fn open_cases() -> Vec<Route> {
     vec![
         case(Route {
             summary: "The open cases",
+            about: "`cases`, the oldest first. `records_away`: what was open before the start is not known yet (the database is away); \
+                    those that came since are in the list.",
             roles: SEES,
-            gives: Gives::json(200, objects),
+            gives: Gives::json(200, || open_list("cases")),
             refuses: &[503],
             ..Route::get("/v1/cases", "ListCases", || get(list))
         }),
         case(Route {
             summary: "What is wrong with units: the technical list",
-            about: "Of each `account`, `trouble` (battery, mains, path, lost, tamper, fault, silent) and `since_s`. A trouble is off the \
-                    list when the unit says that it is over; `silent`, when it is heard.",
+            about: "Of each of the `troubles` `account`, `trouble` (battery, mains, path, lost, tamper, fault, silent) and `since_s`. A trouble is off the \
+                    list when the unit says that it is over; `silent`, when it is heard. `records_away` as with the open cases.",
             roles: SEES,
-            gives: Gives::json(200, objects),
+            gives: Gives::json(200, || open_list("troubles")),
             refuses: &[503],
             ..Route::get("/v1/troubles", "ListTroubles", || get(troubles))
         }),
@@ -228,26 +259,22 @@ fn number(case: &str) -> Result<u64, Problem> {
     case.parse().map_err(|_| Problem::not_found("a case is known by its number"))
 }
 
-/// The open cases, and what is wrong with units, once it is known of before the start.
-async fn open(app: &App) -> Result<(Vec<CaseRow>, Vec<TroubleRow>), Problem> {
+/// The open cases, what is wrong with units, and whether what was so before the start is not known yet.
+async fn open(app: &App) -> Result<(Vec<CaseRow>, Vec<TroubleRow>, bool), Problem> {
     match app.ask(Request::Cases).await? {
-        Reply::Cases { cases, troubles, records_away: false } => Ok((cases, troubles)),
-        // A wall that shows nothing would say that nobody is in need.
-        Reply::Cases { cases, .. } => Err(Problem::unavailable(format!(
-            "the records are not read yet: which cases of before the start are open is not known; {} are open since \
-             then (events tell them)",
-            cases.len()
-        ))),
+        Reply::Cases { cases, troubles, records_away } => Ok((cases, troubles, records_away)),
         _ => Err(Problem::unavailable("the exchange answers something else")),
     }
 }
 
 async fn list(State(app): Shared) -> Outcome {
-    Ok(Given(StatusCode::OK, open(&app).await?.0).into_response())
+    let (cases, _, records_away) = open(&app).await?;
+    Ok(Given(StatusCode::OK, OpenCases { records_away, cases }).into_response())
 }
 
 async fn troubles(State(app): Shared) -> Outcome {
-    Ok(Given(StatusCode::OK, open(&app).await?.1).into_response())
+    let (_, troubles, records_away) = open(&app).await?;
+    Ok(Given(StatusCode::OK, OpenTroubles { records_away, troubles }).into_response())
 }
 
 fn archive(app: &App) -> Result<std::sync::Arc<dyn Archive>, Problem> {

@@ -281,6 +281,39 @@ impl Exchange for Home {
     }
 }
 
+/// An exchange whose records are away since the start: what has rung since is all that it knows.
+struct Started;
+
+impl Exchange for Started {
+    fn ask(&self, _: Request) -> Answer {
+        let row = serde_json::json!({
+            "case": 8, "account": "02156", "need": "fall", "priority": 9, "place": "", "alarms": 1,
+            "open_s": 3, "call": null, "awaited": false, "call_back": null,
+        });
+        let trouble = serde_json::json!({ "account": "02157", "trouble": "battery", "since_s": 9 });
+        let cases = vec![serde_json::from_value(row).expect("a row")];
+        let troubles = vec![serde_json::from_value(trouble).expect("a row")];
+        Box::pin(async { Some(Reply::Cases { cases, troubles, records_away: true }) })
+    }
+}
+
+/// R10: a screen lists the bells that ring now, though what was open before the start is not known; and it is told that.
+#[tokio::test]
+async fn what_rings_is_listed_while_the_records_are_away() {
+    let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), connections: 8, tls: None };
+    let feed = Feed::new(0, Arc::new(Empty));
+    let server = open(settings, Arc::new(Started), tokens(), feed).expect("a free port");
+    for (path, own) in [("cases", "\"case\":8"), ("troubles", "\"trouble\":\"battery\"")] {
+        let head = format!("GET /v1/{path} HTTP/1.1\r\nAuthorization: Bearer read-read-read-read");
+        let answer = ask(&server, &head).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        let list = format!("\"{path}\":[");
+        assert!(answer.contains("\"records_away\":true") && answer.contains(&list), "{answer}");
+        assert!(answer.contains(own), "{answer}");
+    }
+    server.stop().await;
+}
+
 /// What only those need to know who work on cases, nobody else gets.
 #[tokio::test]
 async fn medical_notes_and_keys_are_for_those_who_work_on_cases() {

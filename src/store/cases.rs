@@ -18,12 +18,16 @@ use super::database::Trouble;
 use super::query::{CallRecord, MAX_ROWS, Records};
 use super::row::from_row;
 
-/// Calls of one case that its record has: the last ones.
+/// Calls of one case that its record has: half of them the first ones, half the last.
 const MOST_CALLS: usize = 200;
 /// Reports and events of its plan that it has, each: the first ones.
 const MOST_EVENTS: u32 = 2_000;
-/// Facts of one of its calls that it has: the first ones.
-const MOST_OF_CALL: usize = 500;
+/// Facts of one of its calls that it has: the first ones,
+const MOST_OF_CALL: u32 = 500;
+/// and bytes of those. A record is told in one piece, and has to fit into an answer.
+const MOST_BYTES_OF_CALL: i64 = 64 * 1_024;
+/// Bytes of its reports as they came, and of what its plan did, each.
+const MOST_BYTES: i64 = 8 * 1_024 * 1_024;
 
 /// Which cases.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -148,10 +152,14 @@ pub struct CaseRecord {
     pub case: CaseLine,
     /// What its units reported, in order.
     pub reports: Vec<ReportRow>,
+    /// How many more reports there are than those, later ones.
+    pub reports_left_out: i64,
     /// What its plan did, in order.
     pub plan: Vec<PlanRow>,
     /// Its calls, in the order in which they began: the home's, those to it, those to who helps.
     pub calls: Vec<CallRecord>,
+    /// How many more calls there are, in the middle of those.
+    pub calls_left_out: i64,
 }
 
 /// The columns of [`CaseLine`].
@@ -183,21 +191,33 @@ impl Records {
         let found = sqlx::query_as(sqlx::AssertSqlSafe(select)).bind(id);
         let found = found.fetch_optional(&self.pool).await;
         let Some(case) = found.map_err(self.sorted())? else { return Ok(None) };
-        let select = "SELECT wall, \"by\", device, protocol, meaning, of, code, priority, place, raw, repeat \
-                      FROM reports WHERE \"case\" = ? ORDER BY id LIMIT ?";
-        let reports = sqlx::query_as(select).bind(id).bind(MOST_EVENTS).fetch_all(&self.pool).await;
-        Ok(Some(CaseRecord {
-            case,
-            reports: reports.map_err(self.sorted())?,
-            plan: self.plan_of_case(id).await?,
-            calls: self.calls_of_case(id).await?,
-        }))
+        let (reports, reports_left_out) = self.reports_of_case(id).await?;
+        let (calls, calls_left_out) = self.calls_of_case(id).await?;
+        let plan = self.plan_of_case(id).await?;
+        Ok(Some(CaseRecord { case, reports, reports_left_out, plan, calls, calls_left_out }))
+    }
+
+    /// The first ones, and how many more there are.
+    async fn reports_of_case(&self, id: i64) -> Result<(Vec<ReportRow>, i64), Trouble> {
+        let select = "SELECT wall, \"by\", device, protocol, meaning, of, code, priority, place, raw, repeat FROM \
+                      (SELECT *, sum(length(CAST(raw AS BLOB))) OVER (ORDER BY id) AS bytes FROM \
+                      (SELECT * FROM reports WHERE \"case\" = ? ORDER BY id LIMIT ?)) \
+                      WHERE bytes <= ? ORDER BY id";
+        let query = sqlx::query_as(select).bind(id).bind(MOST_EVENTS).bind(MOST_BYTES);
+        let reports: Vec<ReportRow> = query.fetch_all(&self.pool).await.map_err(self.sorted())?;
+        let count = "SELECT count(*) FROM reports WHERE \"case\" = ?";
+        let all = sqlx::query_scalar::<_, i64>(count).bind(id).fetch_one(&self.pool).await;
+        let more = all.map_err(self.sorted())? - reports.len() as i64;
+        Ok((reports, more.max(0)))
     }
 
     async fn plan_of_case(&self, id: i64) -> Result<Vec<PlanRow>, Trouble> {
-        let select = "SELECT wall, plan, step, what, body FROM plan_events WHERE \"case\" = ? ORDER BY id LIMIT ?";
+        let select = "SELECT wall, plan, step, what, body FROM \
+                      (SELECT *, sum(length(CAST(body AS BLOB))) OVER (ORDER BY id) AS bytes FROM \
+                      (SELECT * FROM plan_events WHERE \"case\" = ? ORDER BY id LIMIT ?)) \
+                      WHERE bytes <= ? ORDER BY id";
         type Row = (i64, String, String, String, String);
-        let rows = sqlx::query_as::<_, Row>(select).bind(id).bind(MOST_EVENTS);
+        let rows = sqlx::query_as::<_, Row>(select).bind(id).bind(MOST_EVENTS).bind(MOST_BYTES);
         let rows = rows.fetch_all(&self.pool).await.map_err(self.sorted())?;
         let row = |(wall, plan, step, word, body): Row| {
             // What a later version says has its word all the same.
@@ -207,19 +227,25 @@ impl Records {
         Ok(rows.into_iter().map(row).collect())
     }
 
-    async fn calls_of_case(&self, id: i64) -> Result<Vec<CallRecord>, Trouble> {
-        let select = "SELECT call FROM call_fields WHERE name = 'case' AND value = ? ORDER BY call DESC LIMIT ?";
-        let ids = sqlx::query_scalar::<_, String>(select).bind(id.to_string());
-        let ids = ids.bind(MOST_CALLS as i64).fetch_all(&self.pool).await.map_err(self.sorted())?;
+    /// The first ones, from the home's own on, and the last; and how many there are between them.
+    async fn calls_of_case(&self, id: i64) -> Result<(Vec<CallRecord>, i64), Trouble> {
+        let of = "SELECT call FROM call_fields WHERE name = 'case' AND value = ?1";
+        let select = format!(
+            "SELECT call FROM ({of} ORDER BY call LIMIT ?2) \
+             UNION SELECT call FROM ({of} ORDER BY call DESC LIMIT ?2) ORDER BY call"
+        );
+        let half = (MOST_CALLS / 2) as i64;
+        let ids = sqlx::query_scalar::<_, String>(sqlx::AssertSqlSafe(select)).bind(id.to_string());
+        let ids = ids.bind(half).fetch_all(&self.pool).await.map_err(self.sorted())?;
+        let count = "SELECT count(*) FROM call_fields WHERE name = 'case' AND value = ?";
+        let all = sqlx::query_scalar::<_, i64>(count).bind(id.to_string()).fetch_one(&self.pool);
+        let more = all.await.map_err(self.sorted())? - ids.len() as i64;
         let mut calls = Vec::new();
         for call in ids.iter().filter_map(|call| call.parse::<CallId>().ok()) {
-            calls.extend(self.call(call).await?);
-        }
-        for record in &mut calls {
-            record.events.truncate(MOST_OF_CALL);
+            calls.extend(self.call_within(call, MOST_OF_CALL, MOST_BYTES_OF_CALL).await?);
         }
         calls.sort_by_key(|record: &CallRecord| record.call.begun);
-        Ok(calls)
+        Ok((calls, more.max(0)))
     }
 }
 
@@ -323,6 +349,55 @@ mod tests {
             assert_eq!(ids(Wanted { account: Some("77".into()), ..Wanted::default() }).await, [1]);
             assert_eq!(ids(Wanted { from: Some(2), ..Wanted::default() }).await, [9]);
             assert_eq!(ids(Wanted { until: Some(9), ..Wanted::default() }).await, [1]);
+        });
+    }
+
+    /// A trunk that fails for an hour brings many calls: the home's own stays on the record, and so does what came last; and
+    /// what is read of each is bounded.
+    #[test]
+    fn a_record_has_the_first_and_the_last_of_very_many() {
+        let dir = tempfile::tempdir().unwrap();
+        let of = |what| FactKind::Care { account: "77".into(), what };
+        let call = |n| CallId::new(Wall(1_790_000_000_000 + n as i64), n);
+        let mut long = reported(1, Need::Fall);
+        if let CareFact::Reported { raw, opens, reference, .. } = &mut long {
+            (*raw, *opens) = ("x".repeat(16_384), false);
+            reference.push('b');
+        }
+        let mut kinds = vec![of(reported(1, Need::Fall))];
+        kinds.extend((0..520).map(|_| of(long.clone())));
+        for n in 0..250 {
+            kinds.push(FactKind::CallBegan {
+                call: call(n),
+                caller: Party::Trunk { gateway: "e1".into(), number: "77".into() },
+                dialled: "95081".into(),
+                caller_name: String::new(),
+                context: "gateway".into(),
+            });
+            kinds.push(FactKind::CallField {
+                call: call(n),
+                name: "case".into(),
+                value: "1".into(),
+            });
+        }
+        for n in 0..MOST_OF_CALL + 10 {
+            let value = "y".repeat(if n < 10 { 10 } else { 1_000 });
+            kinds.push(FactKind::CallField { call: call(249), name: "note".into(), value });
+        }
+        stored(dir.path(), kinds);
+        block(async {
+            let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
+            let record = records.case(1).await.unwrap().expect("it was there");
+            assert_eq!((record.calls.len(), record.calls_left_out), (MOST_CALLS, 50));
+            let ids: Vec<&str> = record.calls.iter().map(|own| own.call.call.as_str()).collect();
+            let edge = [0, 99, 100, 199].map(|n| ids[n].to_owned());
+            assert_eq!(edge, [0, 99, 150, 249].map(|n| call(n).to_string()));
+            assert_eq!((record.reports.len(), record.reports_left_out), (512, 9));
+            let last = &record.calls[199].events;
+            let bytes: usize = last.iter().map(|event| event.body.to_string().len()).sum();
+            assert!(last.len() > 50 && bytes <= MOST_BYTES_OF_CALL as usize, "{bytes}");
+            let whole = records.call(call(249)).await.unwrap().expect("it was there");
+            assert_eq!(whole.events.len(), 2 + MOST_OF_CALL as usize + 10, "by itself it is whole");
         });
     }
 }

@@ -331,6 +331,16 @@ impl Records {
 
     /// All that is recorded of a call; `None` when there is no such call.
     pub async fn call(&self, call: CallId) -> Result<Option<CallRecord>, Trouble> {
+        self.call_within(call, MAX_ROWS, i64::MAX).await
+    }
+
+    /// The same with the first of its facts: so many at most, and so many bytes of them all together.
+    pub(super) async fn call_within(
+        &self,
+        call: CallId,
+        most: u32,
+        bytes: i64,
+    ) -> Result<Option<CallRecord>, Trouble> {
         let id = call.to_string();
         let select = "SELECT * FROM calls WHERE call = ?";
         let found = sqlx::query_as(select).bind(&id).fetch_optional(&self.pool).await;
@@ -347,7 +357,7 @@ impl Records {
         Ok(Some(CallRecord {
             call: row,
             legs: legs.bind(&id).fetch_all(&self.pool).await.map_err(self.sorted())?,
-            events: self.events(&id).await?,
+            events: self.events(&id, most, bytes).await?,
             recordings: recordings.bind(&id).fetch_all(&self.pool).await.map_err(self.sorted())?,
             answers: answers.bind(&id).fetch_all(&self.pool).await.map_err(self.sorted())?,
             fields: fields.bind(&id).fetch_all(&self.pool).await.map_err(self.sorted())?,
@@ -368,10 +378,13 @@ impl Records {
         sqlx::query_as(select).bind(call).fetch_all(&self.pool).await.map_err(self.sorted())
     }
 
-    async fn events(&self, call: &str) -> Result<Vec<EventRow>, Trouble> {
-        let select = "SELECT seq, wall, kind, body FROM events WHERE call = ? ORDER BY id LIMIT ?";
-        let query =
-            sqlx::query_as::<_, (i64, i64, String, String)>(select).bind(call).bind(MAX_ROWS);
+    async fn events(&self, call: &str, most: u32, bytes: i64) -> Result<Vec<EventRow>, Trouble> {
+        let select = "SELECT seq, wall, kind, body FROM \
+                      (SELECT *, sum(length(CAST(body AS BLOB))) OVER (ORDER BY id) AS bytes FROM \
+                      (SELECT id, seq, wall, kind, body FROM events WHERE call = ? ORDER BY id LIMIT ?)) \
+                      WHERE bytes <= ? ORDER BY id";
+        let query = sqlx::query_as::<_, (i64, i64, String, String)>(select);
+        let query = query.bind(call).bind(most).bind(bytes);
         let rows = query.fetch_all(&self.pool).await.map_err(self.sorted())?;
         let event = |(seq, wall, kind, body): (i64, i64, String, String)| {
             // Written by us; if somebody edited it, it is shown as the text it is.

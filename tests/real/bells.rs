@@ -97,7 +97,7 @@ impl Line {
     }
 
     fn cases(&self) -> Vec<Value> {
-        self.get(READ, "/v1/cases").as_array().cloned().expect("a list")
+        self.get(READ, "/v1/cases")["cases"].as_array().cloned().expect("a list")
     }
 
     /// The unit waits until it has heard a sounding of these frequencies that is so long.

@@ -218,5 +218,5 @@ fn three_contacts_and_a_hospital_are_called_and_who_helps_comes_together() {
 /// The only open case.
 fn case(at: SocketAddr) -> u64 {
     let (_, cases) = api::ask(at, BOSS, "GET", "/v1/cases", None);
-    cases[0]["case"].as_u64().unwrap_or_else(|| panic!("no case: {cases}"))
+    cases["cases"][0]["case"].as_u64().unwrap_or_else(|| panic!("no case: {cases}"))
 }

@@ -150,6 +150,15 @@ fn story(record: &CaseRecord) -> Vec<(i64, String)> {
         lines.push((row.wall, format!("plan {}{step}: {}", row.plan, row.what)));
     }
     record.calls.iter().for_each(|call| called(call, &mut lines));
+    // The record has the first ones and the last.
+    if let (more @ 1.., Some(next)) =
+        (record.calls_left_out, record.calls.get(record.calls.len() / 2))
+    {
+        lines.push((next.call.begun, format!("{more} calls before this one are left out")));
+    }
+    if let (more @ 1.., Some(last)) = (record.reports_left_out, record.reports.last()) {
+        lines.push((last.wall, format!("{more} reports after this one are left out")));
+    }
     lines.extend(case.talked.map(|at| (at, "somebody talks with the home".to_owned())));
     if let Some(at) = case.closed {
         let outcome = case.outcome.as_deref().unwrap_or_default();
