@@ -36,7 +36,7 @@ const HELD: Duration = Duration::from_secs(5);
 /// From a call that could not be placed to the next attempt.
 const NO_WAY: Duration = Duration::from_secs(30);
 /// Calls that the gateway loses and that are no attempt.
-const MOST_LOST: u32 = 3;
+pub(super) const MOST_LOST: u32 = 3;
 /// Actions that are given at once; the rest at the next asking.
 const MOST_AT_ONCE: usize = 1_000;
 /// Characters of a text that is given by hand.

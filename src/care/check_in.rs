@@ -23,6 +23,7 @@ use jiff::tz::TimeZone;
 
 use crate::base::{Duration, Now, Time, Wall};
 
+use super::care_call::MOST_LOST;
 use super::directory::Kept;
 use super::schedule::{Schedule, Way};
 
@@ -143,11 +144,13 @@ struct Open {
     next: Time,
     /// Since when its call cannot be placed.
     unplaced: Option<Time>,
+    /// How often the gateway has lost it before anybody rang.
+    lost: u32,
 }
 
 impl Open {
     fn new(missed: Missed, next: Time) -> Open {
-        Open { missed, calling: false, next, unplaced: None }
+        Open { missed, calling: false, next, unplaced: None, lost: 0 }
     }
 }
 
@@ -428,8 +431,21 @@ impl CheckIns {
         let Some(entry) = self.entries.get_mut(account) else { return };
         let Some(open) = entry.open.as_mut().filter(|open| open.calling) else { return };
         (open.calling, open.next, open.unplaced) = (false, now.at + every, None);
+        open.lost = 0;
         self.calling -= 1;
         self.line_up(account);
+    }
+
+    /// The gateway has taken a call for it and lost it before anybody rang: it is made again soon; after [`MOST_LOST`] of
+    /// them it was a call.
+    pub fn lost(&mut self, now: Now, account: &str) {
+        let open = self.entries.get_mut(account).and_then(|entry| entry.open.as_mut());
+        let Some(open) = open.filter(|open| open.calling) else { return };
+        if open.lost >= MOST_LOST {
+            return self.call_over(now, account);
+        }
+        open.lost += 1;
+        self.not_placed(now, account);
     }
 
     /// A call could not be placed: it is tried again soon, and no other meanwhile. One that cannot be for as long as
@@ -448,7 +464,7 @@ impl CheckIns {
             }
             open.next = now.at + AGAIN;
         } else {
-            (open.unplaced, open.next) = (None, now.at);
+            (open.unplaced, open.lost, open.next) = (None, 0, now.at);
         }
         self.line_up(account);
     }
@@ -972,5 +988,28 @@ mod tests {
             }
         }
         assert!(task.is_some_and(|second| second <= 2 * 600 + 60), "{task:?}");
+    }
+
+    /// The gateway takes each call and loses it: each is made three times more, and then was one.
+    #[test]
+    fn a_call_that_is_lost_again_and_again_was_one() {
+        let mut all = of(AT_EIGHT);
+        let (mut reminders, mut contacts) = (Vec::new(), Vec::new());
+        for second in 0..3 * 3_600 {
+            let begin = at(495);
+            let wall = Wall(begin.wall.0 + second as i64 * 1_000);
+            let now = Now { at: begin.at + Duration::from_secs(second), wall };
+            for action in all.due(now, MOST) {
+                match action {
+                    Action::Remind { nth, .. } => reminders.push(nth),
+                    Action::Contact { nth, .. } => contacts.push(nth),
+                    _ => continue,
+                }
+                all.lost(now, "100");
+            }
+        }
+        assert_eq!(reminders, [1, 1, 1, 1, 2, 2, 2, 2]);
+        assert_eq!(contacts, [0, 0, 0, 0, 1, 1, 1, 1]);
+        assert_eq!(all.calling, 0);
     }
 }

@@ -2,6 +2,7 @@
 //! the technical list, over by itself with the next sign of life.
 //!
 //! ```text
+//!  watched no more, or no subscriber any more, when it was told: over, a part at a time like those that begin
 //!  heard ─▶ every × missed + a tenth of it ─▶ silent: told once ─▶ heard ─▶ over
 //!              └─ heard meanwhile: from the beginning
 //! ```
@@ -65,6 +66,10 @@ pub struct Silence {
     due: BTreeSet<(Time, String)>,
     /// No more are told before.
     next: Time,
+    /// Silent ones that are watched no more, and of which nobody was told that this is over.
+    over: BTreeSet<String>,
+    /// No more of those are told before.
+    over_next: Time,
 }
 
 impl Silence {
@@ -99,6 +104,7 @@ impl Silence {
                 now.at + patience.saturating_sub(gone).max(again)
             }
         };
+        self.over.remove(&of.number);
         self.set(&of.number, Unit { patience, until });
         true
     }
@@ -108,6 +114,29 @@ impl Silence {
         if let Some(own) = self.units.remove(account) {
             self.due.remove(&(own.until, account.to_owned()));
         }
+    }
+
+    /// It was told as silent and is watched no more: that this is over is told by and by, for a rule that goes does so of
+    /// thousands.
+    pub fn ends(&mut self, account: &str) {
+        self.over.insert(account.to_owned());
+    }
+
+    /// Of whom it is over by now, a part at a time.
+    pub fn over_due(&mut self, now: Time) -> Vec<String> {
+        let mut over = Vec::new();
+        if now < self.over_next {
+            return over;
+        }
+        while over.len() < MOST_AT_ONCE
+            && let Some(account) = self.over.pop_first()
+        {
+            over.push(account);
+        }
+        if !over.is_empty() {
+            self.over_next = now + PAUSE;
+        }
+        over
     }
 
     /// A unit gives a sign of life.
@@ -149,12 +178,14 @@ impl Silence {
 
     /// They cannot be told now.
     pub fn later(&mut self, now: Time) {
-        self.next = now + LATER;
+        (self.next, self.over_next) = (now + LATER, now + LATER);
     }
 
     /// When somebody is due.
     pub fn next_wake(&self) -> Option<Time> {
-        self.due.first().map(|(until, _)| (*until).max(self.next))
+        let begins = self.due.first().map(|(until, _)| (*until).max(self.next));
+        let ends = self.over.first().map(|_| self.over_next);
+        begins.into_iter().chain(ends).min()
     }
 }
 
@@ -253,6 +284,26 @@ mod tests {
             now = all.next_wake().unwrap_or(now);
         }
         assert_eq!((told.len(), all.next_wake()), (1_000, None));
+    }
+
+    #[test]
+    fn ends_are_told_a_part_at_a_time_too_unless_they_are_none_any_more() {
+        let mut all = Silence::default();
+        (0..450).for_each(|n| all.ends(&n.to_string()));
+        // Watched again meanwhile: it is silent still.
+        all.configure(vec![rule("hub", &[], 3)]);
+        assert!(all.put(at(0), &subscriber("449", "hub"), None, true));
+        let (mut told, mut now) = (Vec::new(), at(0).at);
+        while let Some(next) = all.next_wake() {
+            now = now.max(next);
+            told.push(all.over_due(now).len());
+            assert!(all.over_due(now).is_empty());
+        }
+        assert_eq!(told, [MOST_AT_ONCE, MOST_AT_ONCE, 49]);
+        all.ends("1");
+        all.later(now);
+        assert!(all.over_due(now + PAUSE).is_empty(), "there is no room");
+        assert_eq!(all.over_due(now + LATER), ["1"]);
     }
 
     proptest! {

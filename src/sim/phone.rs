@@ -59,6 +59,8 @@ pub enum Manner {
     Ring,
     /// Refuses with this status.
     Refuse(u16),
+    /// Rings, and refuses with this status after so long.
+    RefuseAfter(Duration, u16),
 }
 
 /// How a phone gets SRTP wrong, though it has agreed on it.
@@ -346,7 +348,13 @@ impl Phone {
         self.browse(now);
         if self.answer_at <= now {
             self.answer_at = Time::NEVER;
-            self.answer(now);
+            match (self.setup.manner, self.session) {
+                (Manner::RefuseAfter(_, status), Some(session)) => self.command(
+                    now,
+                    Command::Reject { session, status, reason: None, headers: vec![] },
+                ),
+                _ => self.answer(now),
+            }
         }
         if self.hang_up_at <= now {
             self.hang_up(now);
@@ -517,7 +525,7 @@ impl Phone {
         self.ear = Ear::default();
         self.forget_keys();
         self.offer = Sdp::parse(invite.body()).ok();
-        if let Manner::AnswerAfter(pause) = self.setup.manner {
+        if let Manner::AnswerAfter(pause) | Manner::RefuseAfter(pause, _) = self.setup.manner {
             self.answer_at = now + pause;
         }
         let told = invite.header(Name::CallInfo).unwrap_or_default();

@@ -7,6 +7,7 @@ mod kept_reports;
 mod kept_sheets;
 
 use crate::base::Wall;
+use crate::care::directory::MOST as MOST_SUBSCRIBERS;
 use crate::switch::care::plans::KeptEvent;
 use crate::switch::care::{self, Case, KeptCases, Need};
 use crate::switch::fact::{CareFact, Fact, LineEnd, Meaning, Protocol};
@@ -312,10 +313,12 @@ impl Records {
         Ok(all)
     }
 
-    /// When each unit was heard last.
+    /// When the unit of each subscriber was heard last. Whoever else has called is in that table, too.
     async fn kept_seen(&self) -> Result<Vec<(String, Wall)>, Trouble> {
-        let select = "SELECT account, wall FROM units_seen";
-        let rows = sqlx::query_as::<_, (String, i64)>(select).fetch_all(&self.pool).await;
+        let select = "SELECT account, wall FROM units_seen \
+                      WHERE account IN (SELECT number FROM subscribers) LIMIT ?";
+        let rows = sqlx::query_as::<_, (String, i64)>(select).bind(MOST_SUBSCRIBERS as i64);
+        let rows = rows.fetch_all(&self.pool).await;
         let seen = rows.map_err(self.sorted())?.into_iter();
         Ok(seen.map(|(account, wall)| (account, Wall(wall))).collect())
     }

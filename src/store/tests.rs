@@ -907,6 +907,14 @@ fn open_cases_are_there_after_a_restart() {
         };
         assert_eq!((count("79").await, count("81").await), (0, 3));
         assert_eq!(records.known_of("79").await.unwrap().seen, Some(5));
+        // Of strangers, who call once and are never heard again, nothing is loaded at a start.
+        assert_eq!(kept.seen, []);
+        let path = dir.path().join("belfry.db");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+        let mut writer = sqlx::ConnectOptions::connect(&options).await.unwrap();
+        let insert = "INSERT INTO subscribers (number, name, region, since, body) VALUES ('79', '', '', 0, '{}')";
+        sqlx::query(insert).execute(&mut writer).await.unwrap();
+        assert_eq!(records.kept_cases().await.unwrap().seen, [("79".to_owned(), Wall(5))]);
         // A closed case's plan is over.
         let [(1, plan, events)] = &kept.plans[..] else { panic!("{:?}", kept.plans) };
         assert_eq!((plan.as_str(), events.len()), ("fall", 2));

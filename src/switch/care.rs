@@ -105,8 +105,8 @@ pub struct KeptCases {
     pub plans: Vec<(u64, String, Vec<plans::KeptEvent>)>,
     /// Sheets of open cases that could not be sent.
     pub unsent: Vec<sheets::SheetOf>,
-    /// Sheets that were under way when all ended, of cases that are closed.
-    pub cut_sheets: Vec<sheets::SheetOf>,
+    /// Sheets that were under way when all ended, of cases that are closed, and the fact that says so of each.
+    pub cut_sheets: Vec<(u64, sheets::SheetOf)>,
     /// Calls on a schedule: rounds, and who was called in those that are open.
     pub calls: KeptCalls,
 }
@@ -673,6 +673,7 @@ impl Switch {
         self.reception_left(now, call);
         self.line_over(now, call);
         if let Some(out) = self.care.calls.remove(&call) {
+            let lost = self.is_lost(call, out.rang);
             match out.why {
                 // Not at once again: a line that is busy is so for a while.
                 calls::Why::Unit { case } => {
@@ -686,8 +687,8 @@ impl Switch {
                     }
                 }
                 calls::Why::Reminder { .. } | calls::Why::Contact { .. } => {
-                    match self.is_lost(call) {
-                        true => self.care.check_ins.not_placed(now, &out.account),
+                    match lost {
+                        true => self.care.check_ins.lost(now, &out.account),
                         false => self.care.check_ins.call_over(now, &out.account),
                     }
                     // Who was reminded may have asked for a person.
@@ -695,9 +696,9 @@ impl Switch {
                         self.alarm_unheard(now, unheard);
                     }
                 }
-                calls::Why::Plan(own) => self.plan_call_over(now, call, &own),
+                calls::Why::Plan(own) => self.plan_call_over(now, call, &own, lost),
                 calls::Why::Scheduled(own) => {
-                    self.care_list_call_over(now, call, &out.account, *own);
+                    self.care_list_call_over(now, call, &out.account, (*own, lost));
                 }
             }
             return;
@@ -725,7 +726,9 @@ impl Switch {
             missed: kept.missed,
             closed: kept.closed_tasks.into_iter().collect(),
         });
-        for of in kept.cut_sheets {
+        // What is under way since the start is not cut off, though its case is closed.
+        let cut = kept.cut_sheets.into_iter().filter(|(fact, _)| *fact <= self.care.start);
+        for (_, of) in cut.collect::<Vec<_>>() {
             let why = "Belfry ended before it was there, and its case was closed".to_owned();
             self.sheet_sent(now, of, why);
         }

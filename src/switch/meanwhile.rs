@@ -27,6 +27,10 @@ impl Switch {
             self.back_rings(id);
             self.campaign_rings(id);
         }
+        // 183 alone is as well what an exchange says that has no way.
+        if status == 180 {
+            self.care_call_rings(id);
+        }
         let Some(active) = self.calls.get_mut(&id) else { return };
         active.call.enter(leg_id, ConnectionState::Alerting, now.at);
         let Doing::Dialling(dialing) = &mut active.doing else {

@@ -8,7 +8,8 @@ use belfry::media::control::Codec;
 use belfry::sim::network::Faults;
 use belfry::sim::phone::{Manner, State};
 use belfry::sim::world::World;
-use belfry::switch::care::{KeptCases, Missed};
+use belfry::switch::care::sheets::SheetOf;
+use belfry::switch::care::{Channel, KeptCases, Missed, PlanEvent};
 use belfry::switch::console::{CaseRow, GuardOrder};
 use belfry::switch::fact::{CareFact, FactKind, QueueFact};
 use belfry::switch::{Input, Reply, Request, RequestId};
@@ -348,6 +349,63 @@ fn a_unit_that_falls_silent_is_a_notice_until_it_is_heard() {
     let gone = Update { gone: vec!["1002".into()], ..Update::default() };
     house.world.input(Input::Subscribers(Box::new(gone)));
     assert_eq!(troubles(&mut house), [silent("1001")]);
+    house.ends_clean();
+}
+
+/// A rule that is taken out while hundreds are silent, and a subscriber who went when the last run ended: all of it is over, a
+/// part at a time, and not while the journal has no room.
+#[test]
+fn the_silence_of_hundreds_ends_a_part_at_a_time() {
+    let mut house = House::before_the_records(PLAN, SECTIONS, 34);
+    house.world.ask(Request::Status);
+    let now = Wall(house.world.facts[0].wall.0);
+    let numbers: Vec<String> = (0..301).map(|n| (5_000 + n).to_string()).collect();
+    let troubles = numbers.iter().map(|own| (own.clone(), Trouble::Silent, now)).collect();
+    house.world.input(Input::Cases(KeptCases { troubles, ..KeptCases::default() }));
+    house.world.input(Input::JournalFull(true));
+    // The last is nobody's any more.
+    let homes: Vec<[(&str, &str); 1]> =
+        numbers[..300].iter().map(|own| [("number", own.as_str())]).collect();
+    let homes: Vec<&[(&str, &str)]> = homes.iter().map(|own| &own[..]).collect();
+    subscribers(&mut house, &homes);
+    house.world.run(Duration::from_secs(3));
+    assert_eq!(troubles_of(&mut house), 301, "what finds no room is not said");
+    house.world.input(Input::JournalFull(false));
+    let mut seen = vec![301];
+    while *seen.last().expect("one") > 0 && seen.len() < 200 {
+        house.world.run(Duration::from_millis(50));
+        seen.push(troubles_of(&mut house));
+    }
+    seen.dedup();
+    assert_eq!(seen, [301, 101, 0]);
+    house.ends_clean();
+}
+
+fn troubles_of(house: &mut House) -> usize {
+    troubles(house).len()
+}
+
+/// The records come late: a sheet that is under way since this start is not cut off by it, though its case is closed.
+#[test]
+fn a_sheet_of_this_run_is_not_cut_off_by_the_last_ones_end() {
+    let mut house = House::before_the_records(PLAN, SECTIONS, 35);
+    house.world.ask(Request::Status);
+    let start = house.world.facts[0].seq - 1;
+    let sheet = |case| SheetOf {
+        case,
+        account: "1001".into(),
+        plan: "bell".into(),
+        to: "ward".into(),
+        by: Channel::Mail,
+    };
+    let cut_sheets = vec![(start, sheet(1)), (start + 1, sheet(2))];
+    house.world.input(Input::Cases(KeptCases { cut_sheets, ..KeptCases::default() }));
+    house.world.run(Duration::from_secs(1));
+    let told = care(&house).into_iter().filter_map(|what| match what {
+        CareFact::Plan { case, happened: PlanEvent::Sent { .. }, .. } => Some(*case),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [1]);
     house.ends_clean();
 }
 
@@ -701,6 +759,33 @@ fn a_contact_who_confirms_by_key_is_the_last() {
     });
     assert_eq!(accepted.collect::<Vec<_>>(), ["1003"]);
     assert_eq!(shown(&mut house).len(), 1, "a person closes the case");
+    house.ends_clean();
+}
+
+/// The gateway takes reminders and loses them: each is made three times more and then was one. A contact whose phone rang was
+/// called, however that ended: it does not ring again and again.
+#[test]
+fn a_reminder_that_is_lost_counts_in_the_end_and_a_phone_that_rang_counts_at_once() {
+    let mut house = House::with_sections(CALLS_PLAN, CALLS, 36);
+    (0..3).for_each(|n| house.register(n));
+    let rings = Manner::RefuseAfter(Duration::from_secs(5), 503);
+    for (n, manner) in [(0, Manner::Refuse(503)), (1, rings), (2, rings)] {
+        house.world.with(house.phones[n], |phone, _| phone.behave(manner));
+    }
+    let by = in_minutes(&house, 5);
+    let contacts = ("contacts", "Li/1002; Zhao/1003");
+    let home = [("number", "1001"), ("check_in", &*by), ("time_zone", "UTC"), contacts];
+    subscribers(&mut house, &[&home]);
+    house.world.run(Duration::from_secs(40 * 60));
+    let called = |wanted: &str| -> Vec<u32> {
+        let of = |what: &&CareFact| match what {
+            CareFact::CalledOut { why, nth, .. } if why == wanted => Some(*nth),
+            _ => None,
+        };
+        care(&house).iter().filter_map(of).collect()
+    };
+    assert_eq!(called("reminder"), [1, 1, 1, 1, 2, 2, 2, 2]);
+    assert_eq!(called("contact"), [1, 2]);
     house.ends_clean();
 }
 

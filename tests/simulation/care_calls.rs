@@ -245,3 +245,21 @@ fn a_call_that_the_gateway_loses_is_no_attempt() {
     house.world.run(SOON);
     house.ends_clean();
 }
+
+/// A phone that rang was reached by the network, however that ended the call: it is an attempt, and he is not rung again and
+/// again for it.
+#[test]
+fn a_call_that_is_lost_after_it_rang_is_an_attempt() {
+    let mut house = house("attempts = 1\n", 7, KeptCalls::default());
+    behaves(&mut house, 0, Manner::RefuseAfter(Duration::from_secs(5), 503));
+    behaves(&mut house, 1, Manner::AnswerAfter(Duration::from_secs(1)));
+    let (list, region, text) = ("own".into(), "south".into(), String::new());
+    let start = CareCallOrder::Start { list, region, text };
+    assert!(matches!(house.world.ask(Request::CareCall(start, "li".into())), Some(Reply::Done(_))));
+    house.world.run(minutes(3));
+    let ends = over(&house);
+    assert!(ends.contains(&["1001", "failed", "failed", ""]), "{ends:?}");
+    assert_eq!(calls(&house)[..2], [1, 1]);
+    house.world.run(SOON);
+    house.ends_clean();
+}

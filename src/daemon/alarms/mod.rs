@@ -77,7 +77,7 @@ impl Alarms {
                 let unsent = Happening::Sheet { case: of.case, whose: &whose, sent: false };
                 state.rules.take(now.at, unsent);
             }
-            for of in &kept.cut_sheets {
+            for (_, of) in &kept.cut_sheets {
                 state.rules.take(now.at, Happening::Closed(of.case));
             }
             for (account, case, due) in &kept.tasks {
@@ -515,8 +515,11 @@ mod tests {
             to: "ward".into(),
             by: Channel::Mail,
         };
-        let kept =
-            KeptCases { unsent: vec![of(9)], cut_sheets: vec![of(10)], ..KeptCases::default() };
+        let kept = KeptCases {
+            unsent: vec![of(9)],
+            cut_sheets: vec![(1, of(10))],
+            ..KeptCases::default()
+        };
         alarms.restore(&kept);
         alarms.take(&sent(10, "ward", "cut"));
         alarms.look(&config, 0);

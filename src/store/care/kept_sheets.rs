@@ -13,19 +13,21 @@ const MOST_CLOSED: u32 = 1_000;
 impl Records {
     /// Of open cases the sheets whose last attempt was in vain.
     pub(super) async fn unsent_sheets(&self) -> Result<Vec<SheetOf>, Trouble> {
-        let select = "SELECT \"case\", account, plan, body FROM plan_events AS own WHERE what = 'sent' \
+        let select = "SELECT id, \"case\", account, plan, body FROM plan_events AS own WHERE what = 'sent' \
                       AND json_extract(body, '$.why') <> '' \
                       AND \"case\" IN (SELECT id FROM cases WHERE closed IS NULL) \
                       AND NOT EXISTS (SELECT 1 FROM plan_events AS later WHERE later.\"case\" = own.\"case\" \
                       AND later.id > own.id AND later.what IN ('sent', 'sending') \
                       AND json_extract(later.body, '$.to') = json_extract(own.body, '$.to') \
                       AND json_extract(later.body, '$.by') = json_extract(own.body, '$.by')) ORDER BY id";
-        self.sheets(sqlx::query_as(select)).await
+        let sheets = self.sheets(sqlx::query_as(select)).await?;
+        Ok(sheets.into_iter().map(|(_, sheet)| sheet).collect())
     }
 
-    /// Of closed cases the sheets of which nothing says what came of them.
-    pub(super) async fn cut_sheets(&self) -> Result<Vec<SheetOf>, Trouble> {
-        let select = "SELECT \"case\", account, plan, body FROM plan_events AS own WHERE what = 'sending' \
+    /// Of closed cases the sheets of which nothing says what came of them, each with the number of the fact that it was
+    /// under way: what is so since this start is no more than that.
+    pub(super) async fn cut_sheets(&self) -> Result<Vec<(u64, SheetOf)>, Trouble> {
+        let select = "SELECT id, \"case\", account, plan, body FROM plan_events AS own WHERE what = 'sending' \
                       AND \"case\" IN \
                       (SELECT id FROM cases WHERE closed IS NOT NULL ORDER BY closed DESC LIMIT ?) \
                       AND NOT EXISTS (SELECT 1 FROM plan_events AS later WHERE later.\"case\" = own.\"case\" \
@@ -38,23 +40,24 @@ impl Records {
     async fn sheets<'q>(
         &self,
         query: sqlx::query::QueryAs<'q, sqlx::Sqlite, Row, sqlx::sqlite::SqliteArguments>,
-    ) -> Result<Vec<SheetOf>, Trouble> {
+    ) -> Result<Vec<(u64, SheetOf)>, Trouble> {
         let rows = query.fetch_all(&self.pool).await.map_err(self.sorted())?;
-        let sheet = |(case, account, plan, body): Row| {
+        let sheet = |(id, case, account, plan, body): Row| {
             // What a later version says is nothing that this one acts on.
             let (Event::Sending { to, by, .. } | Event::Sent { to, by, .. }) =
                 serde_json::from_str(&body).ok()?
             else {
                 return None;
             };
-            Some(SheetOf { case: case.unsigned_abs(), account, plan, to, by })
+            let sheet = SheetOf { case: case.unsigned_abs(), account, plan, to, by };
+            Some((id.unsigned_abs(), sheet))
         };
         Ok(rows.into_iter().filter_map(sheet).collect())
     }
 }
 
-/// Case, account, plan, and the event as JSON.
-type Row = (i64, String, String, String);
+/// The fact's number, case, account, plan, and the event as JSON.
+type Row = (i64, i64, String, String, String);
 
 #[cfg(test)]
 mod tests {
@@ -124,7 +127,7 @@ mod tests {
                 by,
             };
             assert_eq!(kept.unsent, [sheet(1, mail)]);
-            assert_eq!(kept.cut_sheets, [sheet(2, mail)]);
+            assert_eq!(kept.cut_sheets, [(11, sheet(2, mail))], "the eleventh fact says it");
         });
     }
 }

@@ -124,9 +124,18 @@ pub(in crate::switch) struct CallOut {
     pub(in crate::switch) account: String,
     /// Why.
     pub(in crate::switch) why: Why,
+    /// Somebody's phone has rung (180): whatever ends it then, there was a way.
+    pub(in crate::switch) rang: bool,
 }
 
 impl Switch {
+    /// A called phone rings.
+    pub(in crate::switch) fn care_call_rings(&mut self, call: CallId) {
+        if let Some(out) = self.care.calls.get_mut(&call) {
+            out.rang = true;
+        }
+    }
+
     /// An alarm after which nobody has talked: a person has to act.
     pub(super) fn alarm_unheard(&mut self, now: Now, unheard: Unheard) {
         let Unheard { case, account, again } = unheard;
@@ -209,7 +218,7 @@ impl Switch {
         let belongs = matches!(why, Why::Contact { .. } | Why::Plan(_));
         let (word, number) = (why.word().to_owned(), number.to_owned());
         let what = CareFact::CalledOut { why: word, number, call: id, case, due, nth };
-        self.care.calls.insert(id, CallOut { account: account.to_owned(), why });
+        self.care.calls.insert(id, CallOut { account: account.to_owned(), why, rang: false });
         self.fact(now, FactKind::Care { account: account.to_owned(), what });
         if let (Some(case), true) = (case, belongs) {
             // It stands on the case's record, and whoever is called for it sees of which.
@@ -227,7 +236,7 @@ impl Switch {
             return;
         }
         match self.care.calls.get(&call).cloned() {
-            Some(CallOut { account, why: Why::Contact { .. } }) => {
+            Some(CallOut { account, why: Why::Contact { .. }, .. }) => {
                 self.check_in_accepted(now, account, number);
             }
             Some(CallOut { why: Why::Plan(own), .. }) => {
@@ -240,16 +249,16 @@ impl Switch {
         }
     }
 
-    /// Whether a call of ours has ended before anybody rang, because no way was found.
-    pub(super) fn is_lost(&self, call: CallId) -> bool {
+    /// Whether a call of ours has ended before anybody rang, because no way was found. `rang`: somebody's phone has.
+    pub(super) fn is_lost(&self, call: CallId, rang: bool) -> bool {
         let Some(active) = self.calls.get(&call) else { return false };
         let answered = active.interp.is_some() || active.planless;
-        !answered && active.ended.is_some_and(|(cause, _)| found_no_way(cause))
+        !rang && !answered && active.ended.is_some_and(|(cause, _)| found_no_way(cause))
     }
 
     /// Whoever is reminded and wants a person then is in need: his call is an alarm of his home, ahead of others.
     pub(in crate::switch) fn reminded_wants_a_person(&mut self, now: Now, call: CallId) {
-        let Some(CallOut { account, why: Why::Reminder { .. } }) = self.care.calls.get(&call)
+        let Some(CallOut { account, why: Why::Reminder { .. }, .. }) = self.care.calls.get(&call)
         else {
             return;
         };

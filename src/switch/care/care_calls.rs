@@ -8,7 +8,7 @@ use crate::care::{Days, Schedule};
 use crate::config::{CareCall, CareFlag};
 use crate::switch::console::{CareCallOrder, CareCallRow, Reply};
 use crate::switch::dial::failure;
-use crate::switch::placing::{NotPlaced, found_no_way};
+use crate::switch::placing::NotPlaced;
 use crate::switch::{Level, Switch};
 
 use super::calls::{ForList, Why};
@@ -138,7 +138,7 @@ impl Switch {
         now: Now,
         call: CallId,
         account: &str,
-        of: ForList,
+        (of, lost): (ForList, bool),
     ) {
         let active = self.calls.get(&call);
         let answered = active.is_some_and(|active| active.interp.is_some() || active.planless);
@@ -154,7 +154,7 @@ impl Switch {
             // One for each who is called at the time, and taken out when he is over.
             self.care.answers.insert((of.list.clone(), account.to_owned()), of.answer);
         }
-        match outcome == Outcome::Failed && cause.is_some_and(found_no_way) {
+        match outcome == Outcome::Failed && lost {
             true => self.care.care_calls.lost(now, &of.list, account),
             false => self.care.care_calls.call_over(now, &of.list, account, outcome),
         }

@@ -140,7 +140,7 @@ impl Switch {
             }
             self.care.directory.remove(number);
             self.care.check_ins.remove(number);
-            self.unit_unwatched(now, number);
+            self.unit_unwatched(number);
         }
         // Who is as before is nobody to look at; there are many thousands.
         let directory = &self.care.directory;
@@ -173,8 +173,10 @@ impl Switch {
         }
         if all {
             self.care.seen.clear();
+            self.silent_strangers();
             self.early_signs(now);
         }
+        self.silence_ends_due(now);
         if changed > 0 {
             let there = self.care.directory.len();
             self.log(Level::Info, format!("subscribers: {changed} changed, {there} in all"));

@@ -10,7 +10,7 @@ use crate::config::{Called, CareFlag, CareNeed, PlanStart, SheetTo};
 use crate::switch::console::{CaseEventRow, PlanOrder, PlanRow, Reply};
 use crate::switch::dial::failure;
 use crate::switch::fact::EndedBy;
-use crate::switch::placing::{NotPlaced, found_no_way};
+use crate::switch::placing::NotPlaced;
 use crate::switch::rooms::gather::of_case;
 use crate::switch::{Level, Switch};
 use crate::wire::q850::Cause;
@@ -175,8 +175,8 @@ impl Switch {
         self.plans_act(now);
     }
 
-    /// A call of a plan is over.
-    pub(super) fn plan_call_over(&mut self, now: Now, call: CallId, of: &ForPlan) {
+    /// A call of a plan is over; `lost`: before anybody rang.
+    pub(super) fn plan_call_over(&mut self, now: Now, call: CallId, of: &ForPlan, lost: bool) {
         let (case, number) = (of.case, of.number.as_str());
         let active = self.calls.get(&call);
         let answered = active.is_some_and(|active| active.interp.is_some() || active.planless);
@@ -190,7 +190,7 @@ impl Switch {
             Some(Failed::Rejected) => Outcome::Refused,
             _ => Outcome::Failed,
         };
-        match outcome == Outcome::Failed && cause.is_some_and(found_no_way) {
+        match outcome == Outcome::Failed && lost {
             true => self.care.plans.lost(now, case, number),
             false => self.care.plans.call_over(now, case, number, outcome),
         }

@@ -22,6 +22,7 @@ impl Switch {
         self.care.silence.configure(rules);
         let all: Vec<_> = self.care.directory.all().cloned().collect();
         all.iter().for_each(|kept| self.unit_watched(now, &kept.subscriber));
+        self.silence_ends_due(now);
     }
 
     /// A subscriber is there: whether its unit is watched says the configuration.
@@ -29,15 +30,36 @@ impl Switch {
         let told = self.care.cases.has_trouble(&of.number, Trouble::Silent);
         let seen = self.care.seen.get(&of.number).copied();
         if !self.care.silence.put(now, of, seen, told) && told {
-            self.silence_told(now, &of.number, Meaning::Over(Trouble::Silent));
+            self.care.silence.ends(&of.number);
         }
     }
 
     /// It is there no more.
-    pub(super) fn unit_unwatched(&mut self, now: Now, account: &str) {
+    pub(super) fn unit_unwatched(&mut self, account: &str) {
         self.care.silence.remove(account);
         if self.care.cases.has_trouble(account, Trouble::Silent) {
-            self.silence_told(now, account, Meaning::Over(Trouble::Silent));
+            self.care.silence.ends(account);
+        }
+    }
+
+    /// All subscribers are known: whoever was silent and is none any more is in no list. The last run may have ended while
+    /// it was telling so.
+    pub(super) fn silent_strangers(&mut self) {
+        let silent = self.care.cases.troubles().filter(|(_, own, _)| *own == Trouble::Silent);
+        let gone = silent.filter(|(account, ..)| self.care.directory.get(account).is_none());
+        let gone: Vec<String> = gone.map(|(account, ..)| account.to_owned()).collect();
+        gone.iter().for_each(|account| self.care.silence.ends(account));
+    }
+
+    /// Of whom it is over because he is watched no more. Who was heard meanwhile has ended it himself.
+    pub(super) fn silence_ends_due(&mut self, now: Now) {
+        if self.journal_full {
+            return self.care.silence.later(now.at);
+        }
+        for account in self.care.silence.over_due(now.at) {
+            if self.care.cases.has_trouble(&account, Trouble::Silent) {
+                self.silence_told(now, &account, Meaning::Over(Trouble::Silent));
+            }
         }
     }
 
@@ -51,8 +73,9 @@ impl Switch {
         }
     }
 
-    /// Who has fallen silent.
+    /// Who has fallen silent, and of whom that is over.
     pub(super) fn silence_due(&mut self, now: Now) {
+        self.silence_ends_due(now);
         if self.journal_full {
             return self.care.silence.later(now.at);
         }
