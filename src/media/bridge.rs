@@ -33,8 +33,8 @@ pub struct Side {
     pub tones: bool,
     /// Whether something is mixed into what it hears.
     pub mixed: bool,
-    /// Whether it sends packets that are longer than the other takes.
-    pub too_long: bool,
+    /// Whether it sends packets of another length than was agreed on with the other.
+    pub unlike: bool,
     /// Whether something of our own is sent to it.
     pub busy: Busy,
 }
@@ -62,14 +62,14 @@ impl Side {
             event_pt: params.dtmf_send_pt,
             tones: params.key_tones,
             mixed,
-            too_long: false,
+            unlike: false,
             busy,
         }
     }
 }
 
 /// Whether packets of `from` can go on to `to` as they are, or code by code: one codec, or G.711's two laws; keys
-/// in one clock, nothing mixed in, none longer than `to` takes, and `to` takes as many bits as we let `from`
+/// in one clock, nothing mixed in, all of the length that `to` wants, and `to` takes as many bits as we let `from`
 /// send. What else an Opus peer says of itself it has to bear: every decoder reads packets with FEC, of one
 /// channel and of any band (RFC 7587 §6.1).
 ///
@@ -79,7 +79,7 @@ pub fn relays(from: &Side, to: &Side) -> bool {
     (from.codec == to.codec || from.codec.is_g711() && to.codec.is_g711())
         && from.event_clock_hz == to.event_clock_hz
         && !to.mixed
-        && !from.too_long
+        && !from.unlike
         && to.bit_rate.is_none_or(|most| most >= OpusTerms::MOST_BIT_RATE)
 }
 
@@ -164,14 +164,14 @@ mod tests {
         event_pt: Some(101),
         tones: true,
         mixed: false,
-        too_long: false,
+        unlike: false,
         busy: Busy::No,
     };
 
     #[test]
     fn whoever_is_joined_with_itself_gets_its_packets_back() {
         let relayed = |events| Paths { audio: Audio::Relay, events };
-        let mixed = Side { mixed: true, too_long: true, ..SIDE };
+        let mixed = Side { mixed: true, unlike: true, ..SIDE };
         assert_eq!(Paths::back(SIDE), relayed(Events::Relay(101)));
         assert_eq!(Paths::back(mixed), relayed(Events::Relay(101)));
         assert_eq!(Paths::back(Side { event_pt: None, ..SIDE }), relayed(Events::None));
@@ -201,8 +201,8 @@ mod tests {
             (SIDE, Side { mixed: true, ..other }, Audio::Samples, Events::Insert(96)),
             (SIDE, Side { mixed: true, ..SIDE }, Audio::Samples, Events::Insert(101)),
             (Side { mixed: true, ..SIDE }, SIDE, Audio::Relay, Events::Relay(101)),
-            (Side { too_long: true, ..SIDE }, SIDE, Audio::Samples, Events::Insert(101)),
-            (SIDE, Side { too_long: true, ..SIDE }, Audio::Relay, Events::Relay(101)),
+            (Side { unlike: true, ..SIDE }, SIDE, Audio::Samples, Events::Insert(101)),
+            (SIDE, Side { unlike: true, ..SIDE }, Audio::Relay, Events::Relay(101)),
             (SIDE, Side { busy: Busy::Yes, ..SIDE }, Audio::None, Events::None),
             (Side { busy: Busy::Yes, ..SIDE }, SIDE, Audio::Relay, Events::Relay(101)),
             (SIDE, Side { hears: false, ..SIDE }, Audio::None, Events::None),

@@ -33,6 +33,7 @@ use super::ear::{Ear, Narrowed};
 use super::ice;
 use super::jitter::{Figures, LONGEST_PULL};
 use super::latch::{Latch, Source};
+use super::lengths::Lengths;
 use super::mouth::{Mouth, Over, Said};
 use super::room::gate::Gate;
 use super::rtcp::Rtcp;
@@ -117,8 +118,8 @@ impl Terms {
 #[repr(C, align(64))]
 pub(super) struct Leg {
     pub(super) tx: RtpTx,
-    /// Ticks of the longest packet that its party takes.
-    pub(super) most_ticks: u32,
+    /// Ticks of the packets that its party is to be sent (`a=ptime`).
+    pub(super) packet_ticks: u32,
     pub(super) port: PortIndex,
     terms: Terms,
     /// How its packets are protected.
@@ -127,6 +128,8 @@ pub(super) struct Leg {
     pub(super) allowance: Allowance,
     /// How the partner hears this leg.
     pub(super) paths: Paths,
+    /// Whether its packets are as long as its partner wants them.
+    pub(super) lengths: Lengths,
     pub(super) partner: Option<u32>,
     /// The leg to whose party a copy of its packets goes.
     pub(super) copy: Option<u32>,
@@ -199,8 +202,8 @@ pub(super) struct Leg {
     pub(super) unagreed: u64,
     /// The codec that it changed to in mid-stream, and when.
     pub(super) turned: Option<(Codec, Time)>,
-    /// Whether it sends packets that are longer than its partner takes.
-    pub(super) too_long: bool,
+    /// Ticks of the longest packet that its party takes (`a=maxptime`).
+    pub(super) most_ticks: u32,
     /// Payload type of the codec that it is to change to.
     pub(super) turning: Option<u8>,
     /// What SRTP that it had before did not take.
@@ -314,12 +317,13 @@ impl Leg {
         let (ssrc, timestamp) = (rng.next_u32(), rng.next_u32());
         Leg {
             tx: RtpTx::new(now, ssrc, sequence, timestamp),
-            most_ticks: u32::MAX,
+            packet_ticks: DEFAULT_SAMPLES as u32,
             port,
             terms: Terms::NONE,
             guard: Guard::Plain,
             allowance: Allowance::default(),
             paths: Paths::NONE,
+            lengths: Lengths::default(),
             partner: None,
             copy: None,
             taps: [None; MOST_TAPS],
@@ -360,7 +364,7 @@ impl Leg {
             dropped: 0,
             unagreed: 0,
             turned: None,
-            too_long: false,
+            most_ticks: u32::MAX,
             turning: None,
             past_srtp: SrtpFigures::default(),
             watch: Watch::default(),
@@ -389,13 +393,14 @@ impl Leg {
             Some(before) => **before = params,
             none => *none = Some(Box::new(params)),
         }
+        self.packet_ticks = self.samples() as u32 * self.narrowed.ticks();
     }
 
     /// As one side of a bridge; `None` before it was negotiated.
     pub(super) fn side(&self) -> Option<Side> {
         let (mixed, busy) = (self.beep.is_some(), self.mouth.busy());
-        let too_long = self.too_long;
-        self.params.as_ref().map(|params| Side { too_long, ..Side::new(params, mixed, busy) })
+        let unlike = self.lengths.are_unlike();
+        self.params.as_ref().map(|params| Side { unlike, ..Side::new(params, mixed, busy) })
     }
 
     /// Whether audio is taken from its party.

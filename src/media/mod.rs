@@ -32,6 +32,7 @@ pub mod ice;
 pub mod jitter;
 pub mod latch;
 mod leg;
+pub mod lengths;
 pub mod mouth;
 pub mod negotiate;
 pub mod one_key;

@@ -22,6 +22,7 @@
 //! | [`protected`] | what SRTP adds to it |
 //! | [`handshake`] | ICE's checks and DTLS, which come by the same port |
 //! | [`copies`] | packets that go to a recorder outside too |
+//! | [`lengths`] | packets that are of another length than who hears them wants |
 //! | [`turn`] | a peer that changes to another codec of its answer |
 //! | [`keys`] | telephone-events, told and passed on |
 //! | [`tick`] | the clocks of the legs that speak |
@@ -39,6 +40,7 @@ mod handshake;
 mod heard;
 mod keys;
 mod legs;
+mod lengths;
 mod ports;
 mod protected;
 mod receive;

@@ -169,6 +169,19 @@ impl RtpTx {
         }
     }
 
+    /// The number of one packet more for the one that was relayed last, which goes on in several. Those that it
+    /// has overtaken have no place any more.
+    pub fn more(&mut self) -> u16 {
+        let sequence = self.sequence;
+        self.sequence = sequence.wrapping_add(1);
+        if let Some(splice) = &mut self.splice {
+            splice.sequence_offset = splice.sequence_offset.wrapping_add(1);
+            splice.first = splice.newest;
+        }
+        self.packets += 1;
+        sequence
+    }
+
     /// The header under which a received packet goes on. `None`: it is older than what the splice
     /// began with, its place was given to others.
     #[inline]
@@ -364,6 +377,20 @@ mod tests {
         assert_eq!(c.timestamp.wrapping_sub(a.timestamp), 320);
         let e = tx.relay(at(80), audio(14, 640), 8, 160).unwrap();
         assert_eq!(e.sequence.wrapping_sub(d.sequence), 1);
+    }
+
+    /// 60 ms in three packets of 20: numbers go up with each, and what follows goes on behind the last.
+    #[test]
+    fn a_packet_that_goes_on_in_several_takes_as_many_numbers() {
+        let mut tx = tx();
+        let a = tx.relay(at(0), Relayed { ticks: 480, ..first(10, 0) }, 8, 480).unwrap();
+        assert_eq!([tx.more(), tx.more()], [1, 2].map(|n| a.sequence.wrapping_add(n)));
+        let b = tx.relay(at(60), Relayed { ticks: 480, ..audio(11, 480) }, 8, 480).unwrap();
+        assert_eq!(numbers(b), (a.sequence.wrapping_add(3), a.timestamp.wrapping_add(480), false));
+        tx.relay(at(180), Relayed { ticks: 480, ..audio(13, 1_440) }, 8, 480).unwrap();
+        tx.more();
+        assert_eq!(tx.relay(at(181), audio(12, 960), 8, 480), None, "its place is the pieces'");
+        assert_eq!(tx.sent(), (6, 1_440));
     }
 
     #[test]

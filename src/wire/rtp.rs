@@ -26,6 +26,8 @@
 
 /// Bytes of the fixed header: the least that an RTP packet can have.
 pub const HEADER_LEN: usize = 12;
+/// Its first byte where nothing but the payload follows.
+const BARE: u8 = 2 << 6;
 
 /// Why a datagram is not RTP. The sender is to blame in each case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -126,7 +128,7 @@ pub struct Header {
 
 /// Writes the fixed header (no CSRC, no extension, no padding) to the front of `out`.
 pub fn write_header(out: &mut [u8; HEADER_LEN], header: Header) {
-    out[0] = 2 << 6;
+    out[0] = BARE;
     out[1] = u8::from(header.marker) << 7 | header.payload_type & 0x7f;
     out[2..4].copy_from_slice(&header.sequence.to_be_bytes());
     out[4..8].copy_from_slice(&header.timestamp.to_be_bytes());
@@ -134,19 +136,31 @@ pub fn write_header(out: &mut [u8; HEADER_LEN], header: Header) {
 }
 
 /// Rewrites the header of a received packet in place, for the relay path: the new fields replace
-/// the old; CSRC list, extension, payload and padding stay as they came. `bytes` must be a packet
-/// that [`Packet::parse`] accepted; the marker bit is taken from `header`.
-pub fn rewrite(bytes: &mut [u8], header: Header) {
+/// the old, the payload stays, and how long the packet is now is returned. CSRC list, extension and padding
+/// go: they were agreed on with the one who sent them, if at all (RFC 8285 §5), and name streams that
+/// who gets the packet does not know. `bytes` must be a packet that [`Packet::parse`] accepted.
+pub fn rewrite(bytes: &mut [u8], header: Header) -> usize {
     debug_assert!(
         bytes.len() >= HEADER_LEN && bytes[0] >> 6 == 2,
         "rewrite of an unchecked packet"
     );
-    let Some(fixed) = bytes.first_chunk_mut::<HEADER_LEN>() else {
-        return;
+    let len = match bytes.first() {
+        Some(&BARE) => bytes.len(),
+        _ => strip(bytes),
     };
-    let first = fixed[0];
-    write_header(fixed, header);
-    fixed[0] = first;
+    if let Some(fixed) = bytes.first_chunk_mut::<HEADER_LEN>() {
+        write_header(fixed, header);
+    }
+    len
+}
+
+/// Moves the payload to where it begins behind a bare header; how long the packet is then.
+#[cold]
+fn strip(bytes: &mut [u8]) -> usize {
+    let Ok(packet) = Packet::parse(bytes) else { return bytes.len() };
+    let (start, len) = (packet.header_len(), packet.payload().len());
+    bytes.copy_within(start..start + len, HEADER_LEN);
+    HEADER_LEN + len
 }
 
 /// Whether a datagram on a port that carries both (RFC 5761 §4) is RTCP: its second byte is a
@@ -217,15 +231,20 @@ mod tests {
     }
 
     #[test]
-    fn rewriting_leaves_all_but_the_fields() {
-        let mut bytes = packet(b"voice");
-        bytes[0] |= 1; // one CSRC: "voic"
+    fn rewriting_leaves_the_payload_and_nothing_else() {
         let new = Header { marker: false, payload_type: 0, sequence: 1, timestamp: 2, ssrc: 3 };
-        rewrite(&mut bytes, new);
-        let view = Packet::parse(&bytes).unwrap();
-        assert_eq!((view.payload(), view.header_len()), (&b"e"[..], 16));
-        assert_eq!((view.sequence(), view.timestamp(), view.ssrc()), (1, 2, 3));
-        assert_eq!((view.marker(), view.payload_type()), (false, 0));
+        let mut full = packet(&[]);
+        full[0] |= 0x20 | 0x10 | 1; // padding, extension, one CSRC
+        full.extend([1, 1, 1, 1, 0xbe, 0xde, 0, 1, 9, 9, 9, 9]);
+        full.extend(b"voice");
+        full.extend([0, 0, 3]);
+        for mut bytes in [packet(b"voice"), full] {
+            let len = rewrite(&mut bytes, new);
+            let view = Packet::parse(&bytes[..len]).unwrap();
+            assert_eq!((view.payload(), view.header_len()), (&b"voice"[..], HEADER_LEN));
+            assert_eq!((view.sequence(), view.timestamp(), view.ssrc()), (1, 2, 3));
+            assert_eq!((view.marker(), view.payload_type()), (false, 0));
+        }
     }
 
     #[test]
@@ -241,8 +260,9 @@ mod tests {
             if let Ok(view) = Packet::parse(&bytes) {
                 prop_assert!(view.header_len() + view.payload().len() <= bytes.len());
                 let mut copy = bytes.clone();
-                rewrite(&mut copy, HEADER);
-                prop_assert_eq!(Packet::parse(&copy).unwrap().payload(), view.payload());
+                let len = rewrite(&mut copy, HEADER);
+                let relayed = Packet::parse(&copy[..len]).unwrap();
+                prop_assert_eq!((relayed.payload(), relayed.header_len()), (view.payload(), HEADER_LEN));
             }
         }
     }

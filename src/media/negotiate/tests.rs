@@ -340,6 +340,29 @@ fn dynamic_numbers_ipv6_names_and_odd_lengths() {
     assert_eq!(top.remote_rtcp, None);
 }
 
+/// What the peer takes at most bounds what we send it, whoever offers, and is known to who joins it with another;
+/// what we answer is what it asked for, so that it sends what it hears (RFC 3264 §6.1).
+#[test]
+fn packet_times_and_their_bounds_are_kept_both_ways() {
+    let lengths = |params: &StreamParams| (params.ptime_ms, params.max_ptime_ms);
+    for (lines, agreed, written) in [
+        ("a=ptime:20\na=maxptime:20", (20, Some(20)), "a=ptime:20\r\n"),
+        ("a=ptime:60\na=maxptime:20", (20, Some(20)), "a=ptime:20\r\n"),
+        ("a=maxptime:10", (10, Some(10)), "a=ptime:10\r\n"),
+        ("a=ptime:30\na=maxptime:240", (30, Some(240)), "a=ptime:30\r\n"),
+        ("a=ptime:60\na=maxptime:9000", (60, None), "a=ptime:60\r\n"),
+        ("a=maxptime:0", (20, None), "a=ptime:20\r\n"),
+    ] {
+        let theirs = audio(&format!("RTP/AVP 8\n{lines}"));
+        let (back, params) = answer(&mut local(), &theirs).unwrap();
+        assert_eq!(lengths(&params), agreed, "{lines}");
+        assert!(text(&back).contains(written), "{lines}: {}", text(&back));
+        let mut ours = local();
+        assert!(text(&offer(&mut ours)).contains("a=ptime:20\r\n"));
+        assert_eq!(lengths(&accept_answer(&mut ours, &theirs).unwrap()), agreed, "{lines}");
+    }
+}
+
 #[test]
 fn an_answer_that_refuses_or_fits_nothing() {
     let mut local = local();

@@ -180,7 +180,8 @@ impl Plane {
         for (slot, partner) in [(a, b), (b, a)] {
             let leg = self.legs.get_mut(slot)?;
             leg.partner = Some(partner);
-            (leg.inserted, leg.too_long) = (None, false);
+            leg.inserted = None;
+            leg.lengths.forget();
             leg.tx.unsplice();
         }
         self.fit(a);

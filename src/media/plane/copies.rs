@@ -37,7 +37,7 @@ impl Plane {
         self.legs.get_mut(of)?.copy = Some(slot);
         let leg = self.legs.get_mut(slot)?;
         leg.copies = Some(Copied::new(of));
-        leg.too_long = false;
+        leg.lengths.forget();
         leg.tx.unsplice();
         self.rewire(now, slot);
         Some(())
@@ -72,7 +72,7 @@ impl Plane {
         let (paths, codec) = match (source.side(), leg.side()) {
             (Some(from), Some(to)) => {
                 // Whether its packets are too long is another question for each who gets them.
-                let from = Side { too_long: leg.too_long, ..from };
+                let from = Side { unlike: leg.lengths.are_unlike(), ..from };
                 (Paths::between(from, to), from.codec)
             }
             _ => (Paths::NONE, Codec::Pcma),
@@ -120,11 +120,14 @@ impl Plane {
             recode(codec, body);
         }
         let longer = taken.relayed.ticks > leg.most_ticks;
+        if longer {
+            leg.lengths.part();
+        }
         if let Some(whole) = leg.seal(made, HEADER_LEN + payload.len()) {
             out.send(leg.port, Kind::Rtp, at, &made[..whole]);
         }
         if longer {
-            self.shorten(now, to);
+            self.soon(now, to);
         }
     }
 }

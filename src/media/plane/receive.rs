@@ -105,7 +105,7 @@ impl Plane {
             self.send_copy(now, taken, to, datagram, out);
         }
         let forward = match taken.payload {
-            Payload::Audio => self.relay_audio(now, taken, datagram),
+            Payload::Audio => self.relay_audio(now, taken, datagram, out),
             Payload::Event => self.receive_event(now, taken, datagram),
             Payload::ComfortNoise => self.relay_noise(now, taken),
             Payload::OtherLaw | Payload::OtherCodec | Payload::Unknown => None,
@@ -113,7 +113,7 @@ impl Plane {
         match forward {
             None => Disposition::Consumed,
             Some((header, port, to)) => {
-                rewrite(datagram, header);
+                let len = rewrite(datagram, header);
                 match self.seal_relayed(slot, buf, len) {
                     Some(len) => Disposition::Forward { port, to, len },
                     None => Disposition::Consumed,
@@ -349,24 +349,21 @@ impl Plane {
         now: Time,
         taken: Taken,
         datagram: &mut [u8],
+        out: &mut dyn Transmit,
     ) -> Option<(Header, PortIndex, SocketAddr)> {
         let (leg, partner) = self.legs.with_partner(taken.slot)?;
         if leg.paths.audio != Audio::Relay {
+            if leg.lengths.are_unlike() {
+                self.watch_lengths(now, taken, datagram);
+            }
             return None;
         }
         let (is_echo, spoken) = (partner.is_none(), leg.codec());
         let partner = partner.unwrap_or(leg);
-        let (codec, payload_type) = partner.sends()?;
-        let to = partner.latch.destination()?;
-        let header = partner.tx.relay(now, taken.relayed, payload_type, taken.bytes)?;
-        let forward = (header, partner.port, to);
-        if spoken != Some(codec) {
-            recode_payload(codec, datagram);
+        if taken.relayed.ticks != partner.packet_ticks && !is_echo {
+            return self.relay_unlike(now, taken, datagram, out);
         }
-        if taken.relayed.ticks > partner.most_ticks && !is_echo {
-            self.shorten(now, taken.slot);
-        }
-        Some(forward)
+        pass_on(partner, spoken, now, taken, datagram)
     }
 
     /// Comfort noise goes on where its partner takes it. To another the audio around it is one stream all
@@ -418,6 +415,24 @@ impl Plane {
             }
         }
     }
+}
+
+/// The header under which a packet of audio goes on to `partner`, from a leg that speaks `spoken`.
+#[inline]
+pub(super) fn pass_on(
+    partner: &mut Leg,
+    spoken: Option<Codec>,
+    now: Time,
+    taken: Taken,
+    datagram: &mut [u8],
+) -> Option<(Header, PortIndex, SocketAddr)> {
+    let (codec, payload_type) = partner.sends()?;
+    let to = partner.latch.destination()?;
+    let header = partner.tx.relay(now, taken.relayed, payload_type, taken.bytes)?;
+    if spoken != Some(codec) {
+        recode_payload(codec, datagram);
+    }
+    Some((header, partner.port, to))
 }
 
 /// Brings the codes in a packet of the other law into `codec`'s, where they lie.

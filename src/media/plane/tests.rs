@@ -26,6 +26,7 @@ mod bridging;
 mod copies;
 mod handshake;
 mod hostile;
+mod lengths;
 mod playing;
 mod protected;
 mod quality;

@@ -38,17 +38,8 @@ impl Plane {
         self.soon(now, slot);
     }
 
-    /// A relayed packet was longer than the partner takes (`a=maxptime`, RFC 8866 §6.4): from the next
-    /// tick on it is sent its own lengths, through samples, until the bridge or what was agreed on changes.
-    #[cold]
-    pub(super) fn shorten(&mut self, now: Time, slot: u32) {
-        let Some(leg) = self.legs.get_mut(slot) else { return };
-        leg.too_long = true;
-        self.soon(now, slot);
-    }
-
     /// The leg is to be looked at with the next tick. There is room for each once.
-    fn soon(&mut self, now: Time, slot: u32) {
+    pub(super) fn soon(&mut self, now: Time, slot: u32) {
         if !self.turning.contains(&slot) && self.turning.len() < self.turning.capacity() {
             self.turning.push(slot);
         }
@@ -88,8 +79,8 @@ impl Plane {
         let lengths = |p: &StreamParams| (p.codec, p.ptime_ms, p.max_ptime_ms);
         // A refresh changes nothing, and the way through samples goes on without a break.
         if leg.params.as_deref().map(lengths) != Some(lengths(params)) {
-            leg.too_long = false;
-            partner.into_iter().for_each(|partner| partner.too_long = false);
+            leg.lengths.forget();
+            partner.into_iter().for_each(|partner| partner.lengths.forget());
         }
         let Some((codec, _)) = leg.turned else { return };
         if params.codec != codec && !params.turn_to(|other| other.codec == codec) {

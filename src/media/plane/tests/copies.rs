@@ -107,6 +107,7 @@ fn the_latest_who_wants_copies_gets_them() {
 fn longer_packets_than_it_takes_are_coded_anew_for_it_alone() {
     let (mut world, [mut a, b], [to_a, _]) = copied([Codec::Pcma; 2], Codec::Pcma);
     world.set(&to_a, |p| (p.receive, p.max_ptime_ms) = (false, Some(20)));
+    world.set(&b, |p| p.ptime_ms = 40);
     let mut tone = Tone::new(450);
     for _ in 0..20 {
         let pcm = [tone.next(), tone.next()].concat();

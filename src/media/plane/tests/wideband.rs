@@ -41,7 +41,9 @@ fn packets_of_one_codec_go_on_under_the_others_number_bit_for_bit() {
     for codec in [Codec::G722, Codec::Opus] {
         let mut world = world();
         let (mut a, b) = (phone(&mut world, 1, codec), phone(&mut world, 2, codec));
-        world.set(&b, |p| (p.send_pt, p.event_clock_hz) = (77, codec.clock_rate()));
+        world.set(&b, |p| {
+            (p.send_pt, p.event_clock_hz, p.ptime_ms) = (77, codec.clock_rate(), 40);
+        });
         world.bridge(&a, &b);
         let mut tone = Tone::new(450);
         let mut timestamps = Vec::new();
