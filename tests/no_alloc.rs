@@ -254,11 +254,64 @@ fn checks_allocate_nothing() {
     assert_eq!((out.packets, out.handshakes), (1_000, 1_000));
 }
 
+/// Packets of 60 ms are cut where every other one is so, and joined from 20 ms where all are.
+fn packet_times_allocate_nothing() {
+    let mut plane = Plane::new(PlaneConfig::default(), Rng::from_seed(4));
+    for n in 0..4u32 {
+        plane.add_port(PortIndex(n), SocketAddr::from(([127, 0, 0, 1], 20_000 + 2 * n as u16)));
+        let (leg, group) = (LegId(u64::from(n)), CallId::new(Wall(0), 0));
+        plane.command(Time::ZERO, Command::Open { leg, group, near: NEAR });
+        let ptime_ms = if n == 3 { 60 } else { 20 };
+        let params = StreamParams { ptime_ms, srtp: keys(n), ..params(Codec::Pcma, 8, phone(n)) };
+        plane.command(Time::ZERO, Command::Set { leg, params });
+    }
+    for (a, b) in [(0, 1), (2, 3)] {
+        plane.command(Time::ZERO, Command::Bridge { a: LegId(a), b: LegId(b) });
+    }
+    let mut phones: Vec<_> = (0..3).map(srtp).collect();
+    let (mut out, mut now, mut before) = (Out::default(), Time::ZERO, 0);
+    for turn in 0..2_000u32 {
+        if turn == 200 {
+            (before, out.packets) = (allocations(), 0);
+        }
+        for n in [0u32, 2] {
+            let length = if n == 0 && turn % 2 == 1 { 480 } else { 160 };
+            // Leg 0 has said 80 ms after each two packets, and is silent for the next two.
+            if n == 2 || turn % 4 < 2 {
+                let (sequence, within) = (turn / 4 * 2 + turn % 4, turn % 4 * 160);
+                let (sequence, timestamp) = match n {
+                    0 => (sequence as u16, turn / 4 * 640 + within),
+                    _ => (turn as u16, turn * 160),
+                };
+                let header =
+                    Header { marker: false, payload_type: 8, sequence, timestamp, ssrc: n };
+                let mut bytes = [0xd5; HEADER_LEN + 480 + MOST_TAIL];
+                write_header(bytes.first_chunk_mut().expect("longer than a header"), header);
+                let mut len = HEADER_LEN + length;
+                if let Some(srtp) = &mut phones[n as usize] {
+                    len = srtp.send(&mut bytes, len).expect("a new number");
+                }
+                plane.receive(now, PortIndex(n), Kind::Rtp, phone(n), &mut bytes, len, &mut out);
+            }
+        }
+        now += Duration::from_millis(20);
+        while plane.next_tick() <= now {
+            let at = plane.next_tick();
+            plane.tick(at, &mut out);
+        }
+        while plane.poll_event().is_some() {}
+    }
+    assert_eq!(allocations() - before, 0, "allocations for packets of other lengths");
+    // 450 in three pieces, 600 of 60 ms from 1,800 of 20, and reports.
+    assert!((1_900..2_100).contains(&out.packets), "{} packets", out.packets);
+}
+
 // One test, for the allocations of another beside it would be counted too.
 #[test]
 fn ten_thousand_ticks_allocate_nothing() {
     a_relayed_call_is_small();
     checks_allocate_nothing();
+    packet_times_allocate_nothing();
     let mut plane = plane();
     let mut phones: Vec<_> = (0..10).map(srtp).collect();
     let (mut out, mut now, mut before, mut forwarded) = (Out::default(), Time::ZERO, 0, 0);
