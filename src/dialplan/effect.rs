@@ -51,6 +51,12 @@ pub enum Effect {
         /// The keys that stop it.
         stop_on: Keys,
     },
+    /// Play these over what the caller hears while the next steps let it wait, in a queue or while others are rung; done
+    /// at once.
+    PlayOver {
+        /// What to play.
+        items: Vec<Item>,
+    },
     /// Play, and take keys.
     Collect(Collect),
     /// Play music to the caller until [`Effect::StopMusic`], a play or a dial; done at once.

@@ -233,6 +233,10 @@ pub(super) enum Op {
         stop_on: StopOn,
         times: u32,
     },
+    /// A play for which no step waits.
+    PlayOver {
+        items: Vec<Media>,
+    },
     Say {
         kind: Kind,
         value: Template,

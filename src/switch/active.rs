@@ -7,7 +7,7 @@ use crate::base::{CallId, LegId, PlayId, RecordingId, Time};
 use crate::call::collect::Collect;
 use crate::call::{Call, Device, Dialling};
 use crate::config::Language;
-use crate::dialplan::effect::{Dial, Keys, Target};
+use crate::dialplan::effect::{Dial, Item, Keys, Target};
 use crate::dialplan::{Interp, Plan};
 use crate::trunk::Overflow;
 use crate::wire::q850::Cause;
@@ -115,6 +115,15 @@ pub enum Doing {
     Watching(CallId),
     /// Nothing: the plan is over and the legs are going.
     Ending,
+}
+
+/// Words that are said over what a caller hears while it waits, music or a tone: what begins under them leaves them be.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Over {
+    /// What.
+    pub items: Vec<Item>,
+    /// Its playback.
+    pub play: PlayId,
 }
 
 /// A dial step under way.
@@ -237,6 +246,8 @@ pub struct Active {
     pub copying: Option<Copying>,
     /// Recordings so far: the second file gets another name.
     pub recordings: u32,
+    /// What is said over whatever the caller hears while it waits.
+    pub over: Option<Over>,
     /// Its wait in a queue, until an agent has it.
     pub queued: Option<Box<Queued>>,
     /// The agent of the latest talk: the survey's answers are about it.

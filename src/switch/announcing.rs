@@ -21,6 +21,9 @@ use super::active::Doing;
 /// Shorter waits are called "less than a minute".
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// What the plan has said to who waits is said to its end first; so soon it is looked at again.
+const AFTER_WORDS: Duration = Duration::from_secs(2);
+
 /// When somebody who comes into a queue now is told its place first.
 pub(super) fn first(queue: &config::Queue, now: Time) -> Time {
     let says = queue.announce_place || queue.announce_wait;
@@ -35,9 +38,14 @@ impl Switch {
     pub(super) fn announce_due(&mut self, now: Now, id: CallId) {
         let Some(active) = self.calls.get_mut(&id) else { return };
         let waits = matches!(active.doing, Doing::Queued | Doing::Dialling(_));
+        let speaks = active.over.is_some();
         let Some(queued) = active.queued.as_mut().filter(|q| q.announced_at <= now.at) else {
             return;
         };
+        if speaks {
+            queued.announced_at = now.at + AFTER_WORDS;
+            return;
+        }
         let every = self.config.queues.iter().find(|queue| *queue.name.as_str() == *queued.name);
         queued.announced_at = match every.map_or(Duration::ZERO, |queue| queue.announce) {
             Duration::ZERO => Time::NEVER,

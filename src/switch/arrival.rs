@@ -385,6 +385,7 @@ impl Switch {
             queued: None,
             last_cause: None,
             talk_cause: None,
+            over: None,
             last_refusal: None,
             refused_by: None,
             ended: None,

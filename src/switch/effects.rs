@@ -114,6 +114,7 @@ impl Switch {
                 self.calls.get_mut(&id)?.doing = Doing::Playing(play);
                 return None;
             }
+            Effect::PlayOver { items } => self.play_over(now, id, subject, items),
             Effect::Collect(collect) => return self.collect(now, id, subject, collect),
             Effect::Music { class } => {
                 self.hear_clip(now, subject, music(&class));

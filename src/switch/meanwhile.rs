@@ -89,7 +89,9 @@ impl Switch {
         let subject = active.subject();
         let Doing::Dialling(dialing) = &active.doing else { return };
         let Some(leg) = self.legs.get(&subject) else { return };
-        if leg.play.is_some() || dialing.early.is_some() {
+        let own =
+            leg.play.filter(|play| active.over.as_ref().is_none_or(|over| over.play != *play));
+        if own.is_some() || dialing.early.is_some() {
             return;
         }
         let answered = leg.stage == Stage::Answered || leg.early;
@@ -113,6 +115,7 @@ impl Switch {
             }
             Meanwhile::Music(class) => self.hear_clip(now, subject, music(&class)),
         }
+        self.says_on(now, id, subject);
     }
 
     /// The caller hears no more of a leg that is given up: the next may speak.

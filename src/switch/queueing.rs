@@ -151,6 +151,7 @@ impl Switch {
         active.queued = Some(Box::new(queued));
         self.waits_on(id);
         self.hear_clip(now, subject, clip);
+        self.says_on(now, id, subject);
         self.home_queues(id);
         None
     }
@@ -392,6 +393,7 @@ impl Switch {
         self.waits_on(id);
         if let Some(clip) = clip {
             self.hear_clip(now, subject, clip);
+            self.says_on(now, id, subject);
         }
         true
     }

@@ -1,12 +1,12 @@
 //! What a leg is played: prompts, tones of the country, music; and that it has ended.
 
-use crate::base::{LegId, Now, PlayId};
+use crate::base::{CallId, LegId, Now, PlayId};
 use crate::config::Country;
 use crate::dialplan::effect::{Beat, Happening, Item, Tone};
 use crate::dsp::tone::{self, Segment};
 use crate::media::control::{self, Command, DigitSet, PlayEnd};
 
-use super::active::Doing;
+use super::active::{Doing, Over};
 use super::{Output, Switch};
 
 /// Level of each frequency of a tone given beat by beat.
@@ -74,6 +74,29 @@ impl Switch {
         Some(play)
     }
 
+    /// Words for which no step waits: over what is heard now, and over what the next steps let the caller hear.
+    pub(super) fn play_over(&mut self, now: Now, id: CallId, leg: LegId, items: Vec<Item>) {
+        let Some(play) = self.play_aside(now, leg, items.clone()) else { return };
+        if let Some(active) = self.calls.get_mut(&id) {
+            active.over = Some(Over { items, play });
+        }
+    }
+
+    /// Something else has begun to sound under such words: they are said over it, from their beginning.
+    pub(super) fn says_on(&mut self, now: Now, id: CallId, leg: LegId) {
+        let Some(over) = self.calls.get_mut(&id).and_then(|active| active.over.take()) else {
+            return;
+        };
+        if self.legs.get(&leg).and_then(|leg| leg.play) == Some(over.play) {
+            // Nothing has: they are heard as they were.
+            if let Some(active) = self.calls.get_mut(&id) {
+                active.over = Some(over);
+            }
+            return;
+        }
+        self.play_over(now, id, leg, over.items);
+    }
+
     /// A tone until something else is played.
     pub(super) fn hear_tone(&mut self, now: Now, leg: LegId, kind: tone::Kind) {
         let plan = country_tone(self.config.node.country, kind);
@@ -105,6 +128,9 @@ impl Switch {
             return;
         }
         let Some(active) = self.calls.get_mut(&id) else { return };
+        if active.over.take_if(|over| over.play == play).is_some() {
+            return;
+        }
         match &mut active.doing {
             Doing::Playing(own) if *own == play => {
                 let happening = match end {

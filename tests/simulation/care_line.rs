@@ -2,12 +2,18 @@
 //! (R1 to R5, R21).
 
 use belfry::base::Duration;
+use belfry::config::Config;
 use belfry::dsp::level::tone_dbm0;
+use belfry::media::control::Codec;
 use belfry::sim::network::Faults;
-use belfry::sim::phone::State;
+use belfry::sim::phone::{Manner, State};
+use belfry::sim::world::World;
 use belfry::switch::fact::FactKind;
 
-use super::house::{CALLER_HZ, House, channels, hz, tone_of};
+use super::house::{
+    CALLER_HZ, House, MUSIC_HZ, channels, config_with, hz, sample_plan, sine, tone_of,
+};
+use super::queue::{behaves, sign_in};
 
 #[test]
 fn a_caller_goes_through_the_menu_to_an_agent_and_on_to_the_survey() {
@@ -45,6 +51,49 @@ fn a_caller_goes_through_the_menu_to_an_agent_and_on_to_the_survey() {
         (Some(CALLER_HZ), Some(hz(0))),
         "customer left, agent right"
     );
+}
+
+/// What the words for who is in need sound like here.
+const WORDS_HZ: f64 = 1_300.0;
+
+/// The whole care line of the sample (R10): phones ring as soon as the alarm is there, by the queue or, where nobody is signed in,
+/// by who is on duty, in the second round as in the first. The home hears the words meanwhile, and music after them.
+#[test]
+fn an_alarm_rings_before_its_words_are_over() {
+    let sections = "[care]\nnumber = \"900\"\nbells = [\"8009000\"]\ncall_out = 0\n\
+        [[agent]]\nnumber = \"7001\"\npin = \"4711\"\n[[queue]]\nname = \"hotline\"\n";
+    for signed_in in [true, false] {
+        let change = |config: &mut Config| {
+            *config = config_with(4, &World::addresses(100).0.to_string(), sections);
+        };
+        let codecs: [&[Codec]; 4] = [&[Codec::Pcma]; 4];
+        let mut house = House::with_plan(sample_plan(), Faults::NONE, 14, codecs, change);
+        house.world.clip("zh-CN/care/alarm", sine(WORDS_HZ).repeat(5));
+        match signed_in {
+            true => sign_in(&mut house, 0, "7001"),
+            false => house.register(0),
+        }
+        behaves(&mut house, 0, Manner::Ring);
+        let (caller, agent) = (house.caller, house.phones[0]);
+        house.world.with(caller, |phone, now| phone.call(now, "8009000"));
+        let rings = |house: &mut House| {
+            let soon = Duration::from_millis(500);
+            house.world.until(soon, |world| world.phone(agent).state == State::Ringing)
+        };
+        assert!(rings(&mut house), "it rings at once; signed in: {signed_in}");
+        house.until_state(caller, State::Talking);
+        assert_eq!(house.hears(caller, &[WORDS_HZ, MUSIC_HZ]), Some(WORDS_HZ));
+        house.world.run(Duration::from_secs(5));
+        assert_eq!(house.hears(caller, &[WORDS_HZ, MUSIC_HZ]), Some(MUSIC_HZ));
+        if !signed_in {
+            // Eight of the thirty seconds are over.
+            let next = Duration::from_secs(24);
+            let again = house.world.until(next, |world| world.phone(agent).calls > 1);
+            assert!(again, "and again, before the words are over");
+        }
+        house.hang_up(caller);
+        house.ends_clean();
+    }
 }
 
 /// `[record] beep`: both are told again and again that they are recorded, by their country's tone.

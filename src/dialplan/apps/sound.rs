@@ -18,6 +18,12 @@ pub static PLAY: App = App {
         Param::required("prompts", Kind::Prompts, "what to play"),
         Param::with("stop-on", Kind::Keys, "none", "keys that stop it"),
         Param::with("times", Kind::Count(1, 100), "1", "how often"),
+        Param::with(
+            "wait",
+            Kind::Flag,
+            "true",
+            "whether the next step waits for the end; `false`: the queue or the dial that follows begins at once, and the prompts are heard over its music or ringing tone",
+        ),
     ],
     shorthand: Some("prompts"),
     after_hangup: false,
@@ -35,15 +41,24 @@ pub static PLAY: App = App {
         },
     ],
     example: "{ play = [\"welcome\", \"care/recorded\"] }",
-    build: Build::Step(|args, _| {
-        let items = args.media("prompts");
-        Some(Op::Play {
-            items,
-            stop_on: StopOn::Keys(args.keys("stop-on")?),
-            times: args.count("times")?,
-        })
-    }),
+    build: Build::Step(play),
 };
+
+fn play(args: &mut Args, draft: &mut Draft<'_>) -> Option<Op> {
+    let items = args.media("prompts");
+    let (stop_on, times) = (args.keys("stop-on")?, args.count("times")?);
+    if args.flag("wait") {
+        return Some(Op::Play { items, stop_on: StopOn::Keys(stop_on), times });
+    }
+    if stop_on != Keys::NONE {
+        let place = args.place_of("stop-on");
+        let what = "no key stops a play for which no step waits";
+        draft.faults.error(place, what, "leave out 'stop-on', or 'wait'");
+        return None;
+    }
+    let all = (0..times).flat_map(|_| items.iter().cloned()).collect();
+    Some(Op::PlayOver { items: all })
+}
 
 fn xml_playback(call: &mut XmlCall<'_, '_>) -> Option<Op> {
     xml_play(call, call.data, 1)

@@ -20,6 +20,7 @@ impl Teller<'_> {
             Op::Hangup { cause: Reason::Fixed(cause) } => format!("hang up ({cause})"),
             Op::Hangup { cause: Reason::Text(text) } => format!("hang up ({})", self.text(text)),
             Op::Respond { status } => format!("hang up (SIP status {status})"),
+            Op::PlayOver { items } => format!("play {} over what follows", self.media(items)),
             Op::Play { items, stop_on, times } => {
                 let stop = match stop_on {
                     StopOn::Keys(Keys::NONE) | StopOn::Variable => String::new(),

@@ -32,6 +32,27 @@ impl Interp {
         }
     }
 
+    /// A play for which no step waits.
+    pub(super) fn play_over(
+        &mut self,
+        plan: &Plan,
+        step: &Step,
+        media: &[Media],
+        captures: &Captures,
+    ) {
+        let view = View::new(self, plan, captures.as_deref());
+        let (items, _, problems) = items(media, &view, None);
+        for text in problems {
+            self.log(Level::Warning, format!("{}: {text}", plan.at(step.place)));
+        }
+        if items.is_empty() {
+            self.spend(SILENT_STEPS);
+            return;
+        }
+        self.open_speech(step.freeswitch);
+        self.queue.push_back(Effect::PlayOver { items });
+    }
+
     pub(super) fn play(
         &mut self,
         plan: &Plan,

@@ -40,6 +40,7 @@ impl Interp {
             Op::Play { items, stop_on, times } => {
                 self.play(plan, step, items, stop_on, *times, &captures)
             }
+            Op::PlayOver { items } => self.play_over(plan, step, items, &captures),
             Op::Say { kind, value, language, stop_on } => {
                 let value = text(self, value);
                 let language = language.as_ref().map(|l| text(self, l));

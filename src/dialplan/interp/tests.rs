@@ -94,6 +94,7 @@ fn short(effect: &Effect) -> String {
         Effect::Refuse { status } => format!("refuse {status}"),
         Effect::Hangup { cause } => format!("hangup {}", cause.0),
         Effect::Play { items: list, .. } => format!("play {}", items(list)),
+        Effect::PlayOver { items: list } => format!("over {}", items(list)),
         Effect::Collect(c) => {
             format!("collect {}-{} {}", c.min, c.max, items(&c.items)).trim_end().into()
         }

@@ -334,7 +334,7 @@ fn takes_time(effect: &Effect) -> bool {
 /// Where among the effect's items, from `from` on, this is heard.
 fn heard_at(effect: &Effect, from: usize, wanted: &str, language: Option<&str>) -> Option<usize> {
     let items: &[Item] = match effect {
-        Effect::Play { items, .. } => items,
+        Effect::Play { items, .. } | Effect::PlayOver { items } => items,
         Effect::Collect(collect) => &collect.items,
         Effect::Music { .. } => return (wanted == "music" && from == 0).then_some(0),
         _ => return None,

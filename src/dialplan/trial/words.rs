@@ -14,6 +14,7 @@ pub(super) fn of(effect: &Effect) -> String {
         Effect::Refuse { status } => format!("refuse by SIP status {status}"),
         Effect::Hangup { cause } => format!("hang up: {cause}"),
         Effect::Play { items, .. } => format!("hear {}", list(items)),
+        Effect::PlayOver { items } => format!("hear {} over what follows", list(items)),
         Effect::Collect(collect) => asked(collect),
         Effect::Music { class } => format!("hear music '{class}'"),
         Effect::StopMusic => "music stops".into(),
