@@ -28,6 +28,8 @@ const MOST_OPEN: usize = 10_000;
 const MOST_OF_ONE: usize = 500;
 /// Reports remembered, so that their repeats are known.
 const MOST_HEARD: usize = 50_000;
+/// Units whose protocol is known. Who comes beyond is spoken to as one that only calls.
+const MOST_SPOKEN: usize = 100_000;
 /// Units with a trouble.
 const MOST_TROUBLED: usize = 100_000;
 
@@ -278,6 +280,8 @@ pub struct Cases {
     /// Those in their order, until when they count.
     heard_until: VecDeque<(Time, String, String)>,
     troubles: BTreeMap<(String, Trouble), Wall>,
+    /// In which protocol each sender and each account reported last: it holds for its later calls.
+    spoken: BTreeMap<String, Protocol>,
 }
 
 impl Cases {
@@ -294,6 +298,7 @@ impl Cases {
             heard: BTreeMap::new(),
             heard_until: VecDeque::new(),
             troubles: BTreeMap::new(),
+            spoken: BTreeMap::new(),
         }
     }
 
@@ -348,6 +353,31 @@ impl Cases {
         }
     }
 
+    /// In which protocol a sender or an account reported before the start. What came since stands.
+    pub fn restore_spoken(&mut self, who: String, protocol: Protocol) {
+        if !self.spoken.contains_key(&who) {
+            self.speaks(&who, protocol);
+        }
+    }
+
+    fn speaks(&mut self, who: &str, protocol: Protocol) {
+        if !protocol.has_unit() {
+            return;
+        }
+        if let Some(own) = self.spoken.get_mut(who) {
+            *own = protocol;
+        } else if self.spoken.len() < MOST_SPOKEN {
+            self.spoken.insert(who.to_owned(), protocol);
+        }
+    }
+
+    /// In which protocol the unit of a case is spoken to: the one in which it, or its home, reported last, whether in this
+    /// case or long before. `None`: nobody knows.
+    pub fn protocol(&self, case: &Case) -> Option<Protocol> {
+        let spoken = [&case.unit, &case.account].into_iter().find_map(|who| self.spoken.get(who));
+        spoken.copied().or(case.protocol.has_unit().then_some(case.protocol))
+    }
+
     /// Something was wrong with a unit before the start.
     pub fn restore_trouble(&mut self, account: String, trouble: Trouble, since: Wall) {
         if self.troubles.len() < MOST_TROUBLED {
@@ -358,6 +388,8 @@ impl Cases {
     /// The sender `unit` reported something; `id` is the report's number.
     pub fn report(&mut self, now: Time, wall: Wall, id: u64, unit: &str, report: &Report) -> Taken {
         self.forget(now);
+        self.speaks(unit, report.protocol);
+        self.speaks(&report.account, report.protocol);
         let taken = match self.repeated(report) {
             Some(case) => Taken::Repeated(case),
             None => self.take(wall, id, unit, report),
@@ -998,6 +1030,24 @@ mod tests {
         assert!(cases.close(7).is_some());
         assert_eq!(says(&mut cases, beyond, "b"), Taken::Opened);
         assert_eq!(cases.open().count(), MOST_OPEN);
+    }
+
+    /// A notice says it as an alarm does, and it holds for the case of a later call, over a restart; a call says nothing of it.
+    #[test]
+    fn the_protocol_that_a_unit_spoke_last_holds_for_its_later_calls() {
+        let mut cases = Cases::new(TERMS);
+        let protocol = |cases: &Cases| cases.open().next().map(|case| cases.protocol(case));
+        cases.restore_spoken("77".into(), Protocol::Bs8521);
+        cases.report(at(1), Wall(0), 1, "77", &Report::voice("77", "c1".into(), 0));
+        assert_eq!(protocol(&cases), Some(Some(Protocol::Bs8521)));
+        cases.report(at(2), Wall(0), 2, "77", &report("77", "a", Meaning::Alive));
+        assert_eq!(protocol(&cases), Some(Some(Protocol::Scaip)));
+        cases.restore_spoken("77".into(), Protocol::NowIp);
+        cases.report(at(3), Wall(0), 3, "77", &Report::voice("77", "c2".into(), 0));
+        assert_eq!(protocol(&cases), Some(Some(Protocol::Scaip)), "what came since stands");
+        cases.close(1);
+        cases.report(at(4), Wall(0), 4, "78", &Report::voice("78", "c3".into(), 0));
+        assert_eq!(protocol(&cases), Some(None));
     }
 
     #[test]

@@ -37,6 +37,15 @@ pub enum Flag {
 }
 
 impl Flag {
+    /// The least priority of an alarm of his, 0 to 9, however it comes.
+    pub fn priority(self) -> u8 {
+        match self {
+            Flag::None => 0,
+            Flag::Vip => 5,
+            Flag::Special => 9,
+        }
+    }
+
     /// Its word.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -202,7 +202,7 @@ impl Records {
     pub async fn kept_cases(&self) -> Result<KeptCases, Trouble> {
         let select = "SELECT id, account, unit, opened, need, priority, place, call_back, alarms, talked, no_call, call, \
                       (SELECT protocol FROM reports WHERE \"case\" = cases.id \
-                      ORDER BY protocol = 'centre', id DESC LIMIT 1) \
+                      ORDER BY protocol IN ('voice', 'unknown', 'centre'), id DESC LIMIT 1) \
                       AS protocol, \
                       (SELECT value FROM call_fields WHERE call = cases.call AND name = 'line') AS line, \
                       EXISTS (SELECT 1 FROM check_ins WHERE task = cases.id AND state = 'missed') AS check_in \
@@ -268,7 +268,7 @@ impl Records {
         let (tasks, closed_tasks) = (self.kept_tasks().await?, self.kept_closed_tasks().await?);
         let guard = self.kept_guard().await?;
         let (troubles, plans) = (self.kept_troubles().await?, self.kept_plans().await?);
-        let seen = self.kept_seen().await?;
+        let (seen, spoken) = (self.kept_seen().await?, self.kept_spoken().await?);
         let (unsent, cut_sheets) = (self.unsent_sheets().await?, self.cut_sheets().await?);
         let calls = self.kept_care_calls().await?;
         let (heard, receptions) = (self.kept_heard().await?, self.kept_receptions().await?);
@@ -281,6 +281,7 @@ impl Records {
             receptions,
             troubles,
             seen,
+            spoken,
             settled,
             missed,
             guard,
@@ -321,6 +322,21 @@ impl Records {
         let rows = rows.fetch_all(&self.pool).await;
         let seen = rows.map_err(self.sorted())?.into_iter();
         Ok(seen.map(|(account, wall)| (account, Wall(wall))).collect())
+    }
+
+    /// In which protocol each unit reported last, the last one first: its account's, then its own number's.
+    async fn kept_spoken(&self) -> Result<Vec<(String, Protocol)>, Trouble> {
+        let select = "SELECT own.account, own.\"by\", own.protocol FROM units_seen JOIN reports own ON own.id = \
+                      (SELECT id FROM reports WHERE account = units_seen.account \
+                      AND protocol NOT IN ('voice', 'unknown', 'centre') ORDER BY wall DESC, id DESC LIMIT 1) \
+                      ORDER BY own.id DESC";
+        let rows = sqlx::query_as::<_, (String, String, String)>(select).fetch_all(&self.pool);
+        let of = |(account, by, protocol): (String, String, String)| {
+            let protocol = Protocol::named(&protocol)?;
+            Some([(account, protocol), (by, protocol)])
+        };
+        let rows = rows.await.map_err(self.sorted())?;
+        Ok(rows.into_iter().filter_map(of).flatten().collect())
     }
 
     async fn kept_troubles(&self) -> Result<Vec<(String, care::Trouble, Wall)>, Trouble> {

@@ -896,6 +896,9 @@ fn open_cases_are_there_after_a_restart() {
         assert_eq!(kept_calls, open_calls, "one that broke off is none in which somebody talked");
         assert_eq!(kept.cases[..3], open);
         assert_eq!(kept.troubles, [("81".to_owned(), care::Trouble::Battery, Wall(12))]);
+        for who in ["77", "900"] {
+            assert!(kept.spoken.contains(&(who.to_owned(), Protocol::Scaip)), "{:?}", kept.spoken);
+        }
         // Of one that only lives it is known when it said so last.
         let select = "SELECT count(*) FROM reports WHERE account = ?";
         let count = async |account: &str| {

@@ -91,7 +91,9 @@ impl Switch {
             let cause = Some(Cause::CALL_REJECTED);
             return self.turn_away(now, &who, 603, cause, "the guard has locked the caller out");
         }
-        if caller.device.gateway().is_some() || self.is_subscriber(number) {
+        // Whoever calls for help calls as often as that takes.
+        let counts = caller.device.gateway().is_some() || self.is_subscriber(number);
+        if counts && !urgent {
             self.guard_counts(now, number);
         }
         let Some(offer) = self.offer_of(now, &who, invite) else { return };
@@ -383,9 +385,9 @@ impl Switch {
             consulting: None,
             release: None,
             queued: None,
+            over: None,
             last_cause: None,
             talk_cause: None,
-            over: None,
             last_refusal: None,
             refused_by: None,
             ended: None,

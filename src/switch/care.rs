@@ -95,6 +95,8 @@ pub struct KeptCases {
     pub troubles: Vec<(String, Trouble, Wall)>,
     /// When each unit was heard last.
     pub seen: Vec<(String, Wall)>,
+    /// In which protocol each sender and account reported last; the last one first.
+    pub spoken: Vec<(String, Protocol)>,
     /// Up to where the check-ins of each are settled.
     pub settled: Vec<(String, Wall)>,
     /// Check-ins that were missed and are open.
@@ -355,6 +357,7 @@ impl Switch {
             );
             self.log(Level::Warning, line);
         }
+        self.put_ahead(&mut report);
         self.reported(now, txn, unit, (report, raw), told);
         true
     }
@@ -733,6 +736,9 @@ impl Switch {
             self.sheet_sent(now, of, why);
         }
         self.care.seen = kept.seen.into_iter().collect();
+        for (who, protocol) in kept.spoken {
+            self.care.cases.restore_spoken(who, protocol);
+        }
         for (account, trouble, since) in kept.troubles {
             self.care.cases.restore_trouble(account, trouble, since);
         }

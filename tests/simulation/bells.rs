@@ -930,6 +930,37 @@ fn a_case_ends_its_check_in_after_a_restart() {
     assert_eq!(closed(&house), ["1002", "1001"]);
 }
 
+/// However an alarm comes: a VIP's is ahead of others by 5 points at least, a special subscriber's by 9.
+#[test]
+fn a_subscribers_flag_counts_for_an_alarm_by_message() {
+    for (flag, said, own) in
+        [("vip", "", 5), ("vip", "<pri>7</pri>", 7), ("special", "<pri>4</pri>", 9)]
+    {
+        let mut house = house(60);
+        subscribers(&mut house, &[&[("number", "1001"), ("flag", flag)]]);
+        report(&mut house, scaip::TYPE, &mrq("a1", &format!("<dty>3</dty>{said}")));
+        assert_eq!(shown(&mut house)[0].priority, own, "{flag} {said}");
+    }
+}
+
+/// R12: whoever is in need presses as often as that takes.
+#[test]
+fn who_presses_again_and_again_is_not_locked_out() {
+    let sections = format!("[guard]\ncalls = 3\n{VOICE}");
+    let mut house = House::with_sections(VOICE_PLAN, &sections, 61);
+    let caller = house.caller;
+    let number = house.world.phone(caller).setup().number.clone();
+    subscribers(&mut house, &[&[("number", &number)]]);
+    for _ in 0..5 {
+        house.world.with(caller, |phone, now| phone.call(now, "95081"));
+        house.until_state(caller, State::Talking);
+        house.world.with(caller, |phone, now| phone.hang_up(now));
+        house.world.run(Duration::from_secs(2));
+    }
+    assert!(!care(&house).iter().any(|w| matches!(w, CareFact::GuardLocked { .. })));
+    house.ends_clean();
+}
+
 /// R12: who calls again and again is refused; his alarm comes in, behind others, and is told.
 #[test]
 fn a_locked_subscribers_alarm_still_comes_in() {

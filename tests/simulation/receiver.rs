@@ -376,6 +376,43 @@ fn a_phones_key_opens_a_door_for_a_supervisor_who_presses_it_twice() {
     }
 }
 
+/// A unit whose alarm was lost, so that it only calls, is spoken to as it was heard last; where nothing was ever heard of it it may
+/// be any. By no phone's single key a door opens.
+#[test]
+fn a_unit_that_only_calls_keeps_its_door_shut() {
+    let sections = "[care]\nnumber = \"900\"\ncall_out = 0\n\
+        [[agent]]\nnumber = \"7002\"\npin = \"4711\"\n[[queue]]\nname = \"care\"\n";
+    let plan = "[[route]]\nname = \"bells\"\ncontext = \"agents\"\nwhen = { to = \"900\" }\n\
+                steps = [{ dial = { phones = \"1002\" } }]\n";
+    for pings in [true, false] {
+        let mut house = House::with_sections(plan, sections, 13);
+        subscriber(&mut house, &[("number", "1001")]);
+        house.register(0);
+        super::queue::sign_in(&mut house, 1, "7002");
+        let (unit, phone) = (house.phones[0], house.phones[1]);
+        let text = "<mrq><ref>p1</ref><cid>1001</cid><mty>PI</mty></mrq>";
+        if pings {
+            house.world.with(unit, |phone, now| phone.write_as(now, "900", scaip::TYPE, text));
+            house.world.run(Duration::from_secs(60));
+        }
+        house.world.with(unit, |phone, now| phone.call(now, "900"));
+        house.until_state(phone, State::Talking);
+        house.world.run(Duration::from_millis(500));
+        for key in ['9', '9', '7'] {
+            house.press(phone, key);
+            house.world.run(Duration::from_secs(1));
+        }
+        assert_eq!(house.world.phone(unit).ear.digits, "7", "it was heard before: {pings}");
+        let case = cases(&mut house)[0].case;
+        assert_eq!(order(&mut house, case, Order::Talk, false).is_ok(), pings);
+        house.world.run(Duration::from_secs(1));
+        assert_eq!(house.world.phone(unit).ear.digits, if pings { "78" } else { "7" });
+        house.hang_up(unit);
+        house.world.run(SOON);
+        house.ends_clean();
+    }
+}
+
 /// R13: two minutes without a hand of ours and the line is released, as a fault; the case stays.
 #[test]
 fn a_line_that_nobody_sees_to_is_released_as_faulty() {

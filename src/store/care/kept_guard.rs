@@ -37,6 +37,7 @@ impl Records {
     /// Who has called when, the oldest first, and since when a number's calls count.
     async fn kept_calls(&self) -> Result<KeptCalled, Trouble> {
         let select = "SELECT caller, begun FROM calls WHERE caller <> '' AND context NOT LIKE 'care-%' \
+                      AND NOT EXISTS (SELECT 1 FROM call_fields WHERE call_fields.call = calls.call AND name = 'case') \
                       AND begun > (SELECT max(begun) FROM calls) - ? \
                       ORDER BY begun DESC LIMIT ?";
         let rows = sqlx::query_as::<_, (String, i64)>(select).bind(LOOK_BACK_MS).bind(MOST_CALLS);

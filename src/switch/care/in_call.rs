@@ -49,10 +49,10 @@ impl Switch {
         let Some(case) = self.care.cases.of_call(call) else { return };
         if let Some(dialect) = self.dialect_of(case) {
             self.care.lines.of.entry(call).or_insert_with(|| Line::new(now.at, dialect));
-            let parties = self.calls.get(&call).into_iter().flat_map(|a| a.call.connections());
-            let legs: Vec<LegId> = parties.map(|party| party.leg).collect();
-            legs.into_iter().for_each(|leg| self.hold_keys(leg));
         }
+        let parties = self.calls.get(&call).into_iter().flat_map(|a| a.call.connections());
+        let legs: Vec<LegId> = parties.map(|party| party.leg).collect();
+        legs.into_iter().for_each(|leg| self.hold_keys(leg));
     }
 
     /// In which keys the unit of a case is spoken to.
@@ -61,11 +61,11 @@ impl Switch {
         let terminal = subscriber.map_or("", |subscriber| &subscriber.terminal.kind);
         let mut reversed = self.config.care.louder_by_3.iter().flatten();
         let louder_by_3 = reversed.any(|kind| kind.as_str().eq_ignore_ascii_case(terminal));
-        let protocol = match (case.protocol.has_unit(), self.config.care.unit_keys) {
-            (true, _) => case.protocol,
-            (false, UnitKeys::Scaip) => Protocol::Scaip,
-            (false, UnitKeys::Bs8521) => Protocol::Bs8521,
-            (false, UnitKeys::None) => return None,
+        let protocol = match (self.care.cases.protocol(case), self.config.care.unit_keys) {
+            (Some(spoken), _) => spoken,
+            (None, UnitKeys::Scaip) => Protocol::Scaip,
+            (None, UnitKeys::Bs8521) => Protocol::Bs8521,
+            (None, UnitKeys::None) => return None,
         };
         Dialect::of(protocol, louder_by_3)
     }
@@ -132,8 +132,10 @@ impl Switch {
         let Some(call) = self.legs.get(&leg).map(|leg| leg.call) else { return "" };
         let peer = self.calls.get(&call).and_then(|active| active.call.peer(leg));
         let is_units = peer.is_some() && peer == self.unit_leg(call);
-        let line = self.care.lines.of.get(&call).filter(|_| is_units);
-        line.map_or("", |line| line.dialect().withheld())
+        if !is_units || self.care.cases.of_call(call).is_none() {
+            return "";
+        }
+        Dialect::withheld(self.care.lines.of.get(&call).map(Line::dialect))
     }
 
     /// A phone of ours pressed the key by which a unit opens its door: that wants what the console and programs want, an
@@ -142,6 +144,13 @@ impl Switch {
         let Some(case) = self.care.cases.of_call(call).map(|case| case.id) else { return };
         let party = self.calls.get(&call).and_then(|active| active.call.get(leg));
         let phone = party.map_or_else(String::new, |party| party.device.number().to_owned());
+        if !self.care.lines.of.contains_key(&call) {
+            let line = format!(
+                "case {case}: a key of phone {phone} by which a door may open is not sent: in which keys its unit is \
+                 spoken to is not known ([care] unit_keys)"
+            );
+            return self.log(Level::Warning, line);
+        }
         let agent = self.centre.at_phone(&phone).and_then(|agent| self.centre.agent(now.at, agent));
         if !agent.is_some_and(|agent| agent.supervisor) {
             let line = format!(

@@ -297,6 +297,7 @@ impl Switch {
                 format!("call {id}: unit {other} calls from {number}: it is taken for {own}'s");
             self.log(Level::Warning, line);
         }
+        self.put_ahead(&mut report);
         let (talks, protocol) = (report.talks(), report.protocol.as_str());
         let notice = notice::prompt(report.meaning);
         let sender = if number.is_empty() { report.account.clone() } else { number };

@@ -2,17 +2,12 @@
 //! belongs to its case.
 
 use crate::base::{CallId, Now};
-use crate::care::subscriber::Flag;
-use crate::care::{Case, Need, Protocol, Report, Subscriber};
+use crate::care::{Case, Meaning, Need, Protocol, Report, Subscriber};
 use crate::config::Language;
 
 use super::{CareFact, FactKind, Place};
 use crate::switch::fact::AlarmWhat;
 use crate::switch::{Level, Switch};
-
-/// The priority of an alarm that says none, by the subscriber's flag.
-const OF_SPECIAL: u8 = 9;
-const OF_VIP: u8 = 5;
 
 impl Switch {
     /// Whether a call is for help: it follows an alarm, or is one.
@@ -122,10 +117,13 @@ impl Switch {
 
     /// The priority of an alarm that says none.
     fn priority_of(&self, number: &str) -> u8 {
-        match self.care.directory.find(number).map(|subscriber| subscriber.flag) {
-            Some(Flag::Special) => OF_SPECIAL,
-            Some(Flag::Vip) => OF_VIP,
-            Some(Flag::None) | None => 0,
+        self.care.directory.find(number).map_or(0, |subscriber| subscriber.flag.priority())
+    }
+
+    /// An alarm that says its priority itself has no less than its subscriber's.
+    pub(super) fn put_ahead(&self, report: &mut Report) {
+        if matches!(report.meaning, Meaning::Alarm(_)) {
+            report.priority = report.priority.max(self.priority_of(&report.account));
         }
     }
 
