@@ -30,7 +30,8 @@ pub const MENU_FAULT: f64 = 3_100.0;
 pub const TAKE_CALL: f64 = 3_200.0;
 
 /// The prompts that the tests' plan plays: file below the directory of sounds, tone, seconds.
-pub const PROMPTS: [(&str, f64, f64); 8] = [
+pub const PROMPTS: [(&str, f64, f64); 9] = [
+    ("en/care/alarm", QUESTION, 4.6),
     ("music/default", MUSIC, 20.0),
     ("en/closed", CLOSED, 1.0),
     ("en/survey/question", QUESTION, 1.5),
