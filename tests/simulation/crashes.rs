@@ -18,7 +18,7 @@ use belfry::wire::telecare::scaip;
 
 use super::house::{self, House, SOON};
 
-const PLAN: &str = "[[route]]\nname = \"bells\"\ncontext = \"gateway\"\nwhen = { to = [\"95081\", \"900\"] }\n\
+const PLAN: &str = "[[route]]\nname = \"bells\"\ncontext = \"gateway\"\nwhen = { to = [\"95081\", \"900\", \"4008\"] }\n\
     steps = [{ queue = { name = \"care\" } }]\n";
 const SPEECH: &str = "A02010000471500010190740042#";
 const BATTERY: &str = "A00010000471500010530000042#";
@@ -212,13 +212,13 @@ fn a_repeat_after_a_restart_counts_once() {
     assert_eq!(kept.told().cases.iter().map(|(case, _)| case.alarms).max(), Some(1));
 }
 
-/// Two calls of a number, a kill, and the third locks it out as if there had been none.
+/// Two calls of a number to another than the bells', a kill, and the third locks it out as if there had been none.
 #[test]
 fn the_guard_counts_over_a_restart() {
     let guard = "[guard]\ncalls = 3\nwithin = \"10 min\"\n";
     let calls = |house: &mut House| {
         let unit = house.caller;
-        house.world.with(unit, |phone, now| phone.call(now, "95081"));
+        house.world.with(unit, |phone, now| phone.call(now, "4008"));
         house.world.run(Duration::from_secs(2));
         house.hang_up(unit);
         house.world.run(Duration::from_secs(2));
