@@ -138,6 +138,8 @@ pub(super) struct Seat {
     pub(super) member: Vec<Membership>,
     pub(super) regions: Vec<Region>,
     attempts: Attempts,
+    /// The phone of the last wrong PIN: it is locked with the agent, and let in with it.
+    wrong_at: Option<String>,
     /// It is not configured any more, and goes as soon as its talk is over.
     leaving: bool,
     last_talk: Duration,
@@ -360,6 +362,7 @@ impl Centre {
             return Err(if locks { SignInRefusal::Locked } else { SignInRefusal::Wrong });
         };
         if !seat.who.pin.is(pin) {
+            seat.wrong_at = Some(phone.to_owned());
             let locks = here.wrong(now, tries, lock) | seat.attempts.wrong(now, tries, lock);
             return Err(if locks { SignInRefusal::Locked } else { SignInRefusal::Wrong });
         }
@@ -373,10 +376,13 @@ impl Centre {
         if talks(agent) || talks(other) { Err(SignInRefusal::Talking) } else { Ok(agent) }
     }
 
-    /// A locked agent may try again.
+    /// A locked agent may try again, at the phone where its PIN was wrong too.
     pub fn unlock(&mut self, agent: AgentId) {
         if let Some(seat) = self.seats.get_mut(&agent) {
             seat.attempts = Attempts::default();
+            if let Some(phone) = seat.wrong_at.take() {
+                self.phones.remove(&phone);
+            }
         }
     }
 

@@ -619,6 +619,15 @@ fn wrong_pins_lock_the_agent_and_the_phone() {
     assert_eq!(tries(7, "7000", "1234", "1004"), locked);
     assert_eq!(tries(8, "7001", "1234", "1004"), Ok(()));
     assert_eq!(tries(907, "7000", "1234", "1003"), Ok(()));
+
+    // An operator lets it in at the phone where it was wrong.
+    for s in 1_001..=1_003 {
+        _ = centre.sign_in(at(s), "7000", "9", "1005");
+    }
+    assert_eq!(centre.sign_in(at(1_004), "7000", "1234", "1005").err(), locked.err());
+    let agent = centre.numbered("7000").expect("an agent");
+    centre.unlock(agent);
+    assert_eq!(centre.sign_in(at(1_005), "7000", "1234", "1005"), Ok(agent));
 }
 
 #[test]

@@ -50,11 +50,11 @@ section! {
         keep_free: u32 = "5" in ["0", "1000"], live;
         /// How long an agent may look at an entry before another one gets it (`preview`).
         look: Duration = "\"1 min\"" in ["\"5 s\"", "\"30 min\""], live;
-        /// Wrap-up codes after which a number is done. Without it: all but those of `again`.
+        /// Wrap-up codes, or their names, after which a number is done. Without it: all but those of `again`.
         done: Option<Vec<Label>> = derived, live;
-        /// Wrap-up codes after which a number is called again, while it has attempts left.
+        /// Wrap-up codes, or their names, after which a number is called again, while it has attempts left.
         again: Option<Vec<Label>> = derived, live;
-        /// Wrap-up codes that say that a machine answered: called again after `pause_voice_mail`.
+        /// Wrap-up codes, or their names, that say that a machine answered: called again after `pause_voice_mail`.
         machine: Option<Vec<Label>> = derived, live;
     }
 }
@@ -96,6 +96,24 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
             let place = reader.place("campaign", *nth, "again");
             reader.faults.error(&place, what, "write it in one of them");
         }
+        unknown_codes(draft, (*nth, own), reader);
+    }
+}
+
+/// Codes that no agent can give: neither a code nor a name of a `[[wrap_up]]`.
+fn unknown_codes(draft: &Draft, (nth, own): (usize, &Campaign), reader: &mut Reader<'_>) {
+    for (key, codes) in [("done", &own.done), ("again", &own.again), ("machine", &own.machine)] {
+        let is_known = |label: &Label| {
+            let is_it = |(_, known): &(usize, super::acd::WrapUp)| {
+                known.name == *label || known.code.as_str() == label.as_str()
+            };
+            draft.wrap_ups.iter().any(is_it)
+        };
+        if let Some(label) = codes.iter().flatten().find(|label| !is_known(label)) {
+            let what = format!("no [[wrap_up]] has the code or the name \"{label}\"");
+            let remedy = format!("add one: code = \"18\", name = \"{label}\"");
+            reader.faults.warn(&reader.place("campaign", nth, key), what, remedy);
+        }
     }
 }
 
@@ -126,5 +144,19 @@ mod tests {
         assert!(faults("queue = \"sales\"\nkind = \"predictive\"\n").contains("predictive"));
         let both = "queue = \"sales\"\ndone = [\"a\"]\nagain = [\"a\"]\n";
         assert!(faults(both).contains("in `done` and in `again`"));
+    }
+
+    #[test]
+    fn a_code_that_no_agent_can_give_is_told() {
+        let told = |more: &str| {
+            let text = format!(
+                "[media]\naddress = \"10.0.0.1\"\n[[queue]]\nname = \"sales\"\n[[wrap_up]]\ncode = \"18\"\n\
+                 name = \"later\"\n[[campaign]]\nname = \"spring\"\nqueue = \"sales\"\n{more}"
+            );
+            let (_, warnings) = Config::parse(&text).expect("accepted");
+            warnings.iter().filter(|fault| fault.what.contains("wrap_up")).count()
+        };
+        assert_eq!(told("again = [\"later\"]\nmachine = [\"18\"]\n"), 0);
+        assert_eq!(told("again = [\"late\"]\ndone = [\"19\"]\n"), 2);
     }
 }

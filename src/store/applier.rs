@@ -12,6 +12,7 @@
 //! cannot be. A fact that the database itself refuses (which a fault in the program could bring
 //! about) does not hold up those behind it: it stands in `events` with the reason. Between two transactions
 //! records that are past their time go ([`Keeper`]).
+#![allow(clippy::disallowed_methods, reason = "this floor owns the clock and the threads")]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

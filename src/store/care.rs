@@ -7,9 +7,8 @@ mod kept_reports;
 mod kept_sheets;
 
 use crate::base::Wall;
-use crate::care::directory::MOST as MOST_SUBSCRIBERS;
 use crate::switch::care::plans::KeptEvent;
-use crate::switch::care::{self, Case, KeptCases, Need};
+use crate::switch::care::{self, Case, KeptCases, MOST_SUBSCRIBERS, Need};
 use crate::switch::fact::{CareFact, Fact, LineEnd, Meaning, Protocol};
 
 use super::database::Trouble;

@@ -119,7 +119,8 @@ impl Outbound {
 impl Switch {
     /// What the configuration says of campaigns.
     pub(super) fn configure_campaigns(&mut self) {
-        let own = self.config.campaigns.iter().map(terms).collect();
+        let wrap_ups = &self.config.wrap_ups;
+        let own = self.config.campaigns.iter().map(|own| terms(own, wrap_ups)).collect();
         let numbering = numbering(&self.config);
         let key = move |number: &str| numbering.e164(number).unwrap_or_else(|| number.to_owned());
         self.outbound.rules.configure(own, key);
@@ -652,7 +653,12 @@ fn after(now: Now, span: Duration) -> i64 {
     wall.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn terms(own: &config::Campaign) -> Terms {
+fn terms(own: &config::Campaign, wrap_ups: &[config::WrapUp]) -> Terms {
+    // Agents dial codes; the configuration may name them.
+    let code = |label: String| {
+        let named = wrap_ups.iter().find(|own| own.name.as_str() == label);
+        named.map_or(label, |own| own.code.to_string())
+    };
     Terms {
         name: own.name.to_string(),
         preview: own.kind == CampaignKind::Preview,
@@ -662,8 +668,8 @@ fn terms(own: &config::Campaign) -> Terms {
         ring: own.ring,
         most: own.calls as usize,
         offer: own.look,
-        done: own.done.iter().flatten().map(ToString::to_string).collect(),
-        again: own.again.iter().flatten().map(ToString::to_string).collect(),
-        machine: own.machine.iter().flatten().map(ToString::to_string).collect(),
+        done: own.done.iter().flatten().map(ToString::to_string).map(code).collect(),
+        again: own.again.iter().flatten().map(ToString::to_string).map(code).collect(),
+        machine: own.machine.iter().flatten().map(ToString::to_string).map(code).collect(),
     }
 }

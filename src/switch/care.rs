@@ -34,6 +34,7 @@ pub use crate::care::cases::Heard;
 use crate::care::cases::Terms;
 pub use crate::care::check_in::Missed;
 use crate::care::check_in::{self, CheckIns};
+pub use crate::care::directory::MOST as MOST_SUBSCRIBERS;
 use crate::care::directory::Told;
 use crate::care::early::EarlySigns;
 use crate::care::guard::Guard;
@@ -773,6 +774,7 @@ impl Switch {
             return ConsoleReply::Refused(self.no_case(id));
         };
         self.offer_settled(now, id, None);
+        self.unit_rings_no_more(now, id);
         self.care.plans.close(now, id);
         self.plans_act(now);
         let by = if by.is_empty() { "console" } else { by }.to_owned();

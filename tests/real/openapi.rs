@@ -94,7 +94,7 @@ impl Filled {
         live.with(unit, |phone, now| phone.write_as(now, "900", scaip::TYPE, report));
         assert!(live.wait(unit, base::Duration::from_secs(10), |phone| !phone.messages.is_empty()));
         let (_, cases) = ask(at, ADMIN, "GET", "/v1/cases", None);
-        let case = cases[0]["case"].as_u64().unwrap_or_else(|| panic!("a case: {cases}"));
+        let case = cases["cases"][0]["case"].as_u64().unwrap_or_else(|| panic!("a case: {cases}"));
         // A campaign's list.
         let list = belfry.beside("list.csv");
         std::fs::write(&list, "number,name\n13900139000,Wang\n13900139001,Li\n").expect("a list");

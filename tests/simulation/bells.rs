@@ -274,11 +274,11 @@ fn whatever_a_bell_says_to_the_care_number_is_an_alarm() {
     assert_eq!(report(&mut house, scaip::TYPE, &long), Some(200));
     assert!(told(&house).contains("<ref>b7</ref><snu>1</snu>"), "{}", told(&house));
     assert_eq!(counts(&house), [1, 2, 1]);
-    let raw = care(&house).into_iter().filter_map(|what| match what {
+    let mut raw = care(&house).into_iter().filter_map(|what| match what {
         CareFact::Reported { raw, .. } => Some(raw.len()),
         _ => None,
     });
-    assert_eq!(raw.last(), Some(16_384));
+    assert_eq!(raw.next_back(), Some(16_384));
     house.world.with(unit, |phone, now| phone.write_as(now, "1002", "text/plain", &long));
     house.world.run(Duration::from_secs(1));
     assert_eq!(house.world.phone(unit).written, Some(413), "to a phone it does not go");
@@ -727,8 +727,14 @@ fn who_is_reminded_and_wants_a_person_is_a_case() {
     house.hang_up(unit);
     house.world.run(Duration::from_secs(2));
     assert_eq!(told_of(&house), 1, "nobody has talked with it");
+    house.world.with(unit, |phone, _| phone.behave(Manner::Ring));
+    let called =
+        house.world.until(Duration::from_secs(120), |w| w.phone(unit).state == State::Ringing);
+    assert!(called, "it is called again");
     let close = Request::CloseCase(rows[0].case, "was reached".into(), "7001".into());
     assert!(matches!(house.world.ask(close), Some(Reply::Done(_))));
+    house.world.run(Duration::from_secs(2));
+    assert_ne!(house.world.phone(unit).state, State::Ringing, "its case is closed");
     house.world.run(Duration::from_secs(60));
     house.ends_clean();
 }

@@ -104,6 +104,7 @@ impl Centre {
                     member: Vec::new(),
                     regions: Vec::new(),
                     attempts: Attempts::default(),
+                    wrong_at: None,
                     leaving: false,
                     last_talk: Duration::ZERO,
                     uncoded: None,

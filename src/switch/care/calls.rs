@@ -8,7 +8,7 @@
 
 use crate::base::{CallId, Duration, Now};
 use crate::care::Unheard;
-use crate::switch::fact::{CareFact, FactKind};
+use crate::switch::fact::{CareFact, EndedBy, FactKind};
 use crate::switch::placing::{NotPlaced, Placing, found_no_way};
 use crate::switch::rooms::gather::of_case;
 use crate::switch::{Level, Switch};
@@ -178,6 +178,18 @@ impl Switch {
                 }
                 self.case_for_agents(now, case, Duration::ZERO);
             }
+        }
+    }
+
+    /// Nobody rings on at a home whose case is closed; who has answered talks on.
+    pub(super) fn unit_rings_no_more(&mut self, now: Now, case: u64) {
+        let rings = |call: &CallId| {
+            self.calls.get(call).is_some_and(|active| active.interp.is_none() && !active.planless)
+        };
+        let of_case = self.care.calls.iter().filter(|(_, out)| out.why == Why::Unit { case });
+        let ringing: Vec<CallId> = of_case.map(|(call, _)| *call).filter(rings).collect();
+        for call in ringing {
+            self.end_call(now, call, EndedBy::Console);
         }
     }
 
