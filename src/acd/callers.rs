@@ -86,6 +86,7 @@ impl Centre {
             number,
             priority,
             entered,
+            came: now,
             rank,
             region,
             favourite,
@@ -248,7 +249,7 @@ impl Centre {
         self.unbin(call);
         let Some(caller) = self.callers.get_mut(&call) else { return };
         caller.stage = Stage::Offered { agents: agents.clone(), since: now };
-        let (until_out, waited) = (caller.until, now.since(caller.entered));
+        let (until_out, waited) = (caller.until, now.since(caller.came));
         let back = caller.back.as_ref().map(|back| back.number.clone());
         self.arm(Due::Caller(call), until_out);
         for agent in agents {
@@ -312,7 +313,7 @@ impl Centre {
             return false;
         }
         let (others, rang) = (agents.clone(), now.since(*since));
-        let (queue, waited) = (caller.queue, now.since(caller.entered));
+        let (queue, waited) = (caller.queue, now.since(caller.came));
         let is_back = caller.back.is_some();
         let number = caller.number.clone();
         match is_back {
@@ -398,7 +399,7 @@ impl Centre {
 
     pub(super) fn take_out(&mut self, now: Time, call: CallId, why: Departure) {
         let Some(caller) = self.callers.get(&call) else { return };
-        let (queue, waited) = (caller.queue, now.since(caller.entered));
+        let (queue, waited) = (caller.queue, now.since(caller.came));
         let offered = match &caller.stage {
             Stage::Offered { agents, .. } => agents.clone(),
             _ => Vec::new(),

@@ -246,8 +246,10 @@ pub struct Caller {
     pub number: String,
     /// Its priority, VIP added.
     pub priority: i32,
-    /// When it came.
+    /// When it came; who takes over the place of its call-back: when that was asked for.
     pub entered: Time,
+    /// When this call came: what figures say of its wait begins here.
+    pub came: Time,
     /// Its place.
     pub rank: Rank,
     /// Its region, unless every agent may take it.
@@ -344,6 +346,7 @@ mod tests {
             number: "13900001111".into(),
             priority: 0,
             entered: at(100),
+            came: at(100),
             rank: rank(100, 0, DAY),
             region: Some(Region(3)),
             favourite: Some(AgentId(7)),

@@ -881,6 +881,9 @@ fn a_promise_outlives_a_call_that_is_given_up() {
         centre.enter(at(6), "care", entry(4, "139")).expect("in");
         assert_eq!(centre.position(call(4)), Some(3));
         centre.leave(at(7), call(3), ends);
+        // It has its old place, and the figures of its own wait.
+        let own = |what: &What| matches!(what, What::Left { call: c, waited_ms: 2_000, .. } if *c == call(3));
+        assert!(events(&mut centre).iter().any(own));
         assert_eq!(centre.position(call(1)), None, "the other one waits still");
         centre.call_over(at(8), call(4));
         assert_eq!([1, 2].map(|n| centre.position(call(n))), [Some(1), Some(2)]);
