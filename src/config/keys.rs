@@ -472,7 +472,8 @@ section! {
         /// refused with 503, and calls in being go on.
         max_backlog: Size = "\"2 GiB\"" in ["\"16 MiB\"", "\"1 TiB\""], restart;
         /// How long records of calls are kept, with their legs and events, by the day on which they began. Then
-        /// they go, an hour's at a time. Figures stay, and surveys' answers, scores, and all of the care line.
+        /// they go, an hour's at a time, those of the care line's cases with the others. Figures stay, and surveys'
+        /// answers, scores, and the cases themselves with their reports and plans.
         keep: Period = "\"24 months\"", live;
     }
 }

@@ -10,7 +10,7 @@
 //! So at most an hour's records go in [`WINDOW`], 24 times as fast as they came: a clock that stands a year ahead
 //! for an hour costs a day of the oldest records, and not the year's. What is removed here: `events`, `calls`, `legs`,
 //! `call_fields`, text messages that are over, and rows of recordings whose file is gone. What stays: figures, surveys,
-//! scores, wrap-ups, campaigns, subscribers and the care line's cases. The file does not shrink; its room is used again.
+//! scores, wrap-ups, campaigns, subscribers and the care line's cases, with reports and plans. The file does not shrink; its room is used again.
 
 use std::time::{Duration, Instant};
 
