@@ -147,6 +147,7 @@ fn open(
     for n in 0..members {
         let (leg, group) = (LegId(n), CallId::new(Wall(1), n / 2));
         engine.send(Command::Open { leg, group, near: ADDRESS });
+        engine.flush();
         let port = loop {
             match events.recv_timeout(Duration::from_secs(10)) {
                 Ok(Event::Opened { rtp, .. }) => break rtp,
@@ -174,6 +175,7 @@ fn open(
             }
         }
     }
+    engine.flush();
     Ok(peers)
 }
 

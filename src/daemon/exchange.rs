@@ -185,6 +185,7 @@ pub(super) fn start(
     std::thread::Builder::new().name("switch".into()).spawn(move || {
         let mut hands = hands;
         drain(&mut switch, &mut hands, clock);
+        hands.engine.flush();
         let mut pace = Pace::new(Instant::now());
         while turn(&mut switch, &mut hands, &queue, clock, &mut pace) {}
         hands

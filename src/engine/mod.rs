@@ -145,6 +145,8 @@ struct Handle {
     waiting: VecDeque<Command<Arc<Clip>>>,
     /// Legs that it had no port for.
     failed: Consumer<LegId>,
+    /// A command is in the ring of which it was not told yet.
+    told: bool,
     wake: Wake,
     thread: Option<JoinHandle<()>>,
 }
@@ -302,7 +304,7 @@ impl Engine {
         self.packer.order(after);
     }
 
-    /// Carries out a command of the switch.
+    /// Carries out a command of the switch; a worker that sleeps hears of it by [`Engine::flush`].
     pub fn send(&mut self, command: Command<String>) {
         self.forget_failed();
         if let Command::CloseRoom { room } = command {
@@ -401,10 +403,11 @@ impl Engine {
     fn hand_on(&mut self, worker: usize, command: Command<Arc<Clip>>) {
         let handle = &mut self.crew.workers[worker];
         handle.waiting.push_back(command);
-        handle.flush();
+        handle.offer();
     }
 
-    /// Offers again what found no room in a worker's ring; to be called now and then.
+    /// Wakes the workers that have commands, and offers again what found no room in a ring. To be called at the
+    /// end of each turn of the switch: a call's commands, and those of all calls of a turn, cost one wake.
     pub fn flush(&mut self) {
         self.forget_failed();
         self.forget_ended();
@@ -451,18 +454,22 @@ fn bind(config: &EngineConfig) -> Result<(Vec<Pair>, usize), StartError> {
 }
 
 impl Handle {
-    fn flush(&mut self) {
-        let mut sent = false;
+    /// Puts into the ring what has room there; the worker takes it with its next turn.
+    fn offer(&mut self) {
         while let Some(command) = self.waiting.pop_front() {
             match self.commands.push(command) {
-                Ok(()) => sent = true,
+                Ok(()) => self.told = true,
                 Err(rtrb::PushError::Full(command)) => {
                     self.waiting.push_front(command);
                     break;
                 }
             }
         }
-        if sent {
+    }
+
+    fn flush(&mut self) {
+        self.offer();
+        if std::mem::take(&mut self.told) {
             self.wake.wake();
         }
     }

@@ -150,6 +150,7 @@ impl Seed {
             commands,
             waiting: VecDeque::new(),
             failed: failures,
+            told: false,
             wake,
             thread: Some(thread),
         };

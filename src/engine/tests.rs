@@ -75,6 +75,12 @@ impl Rig {
         Rig { engine, events, disk, dir }
     }
 
+    /// A turn of the switch with one command.
+    fn tell(&mut self, command: Command<String>) {
+        self.engine.send(command);
+        self.engine.flush();
+    }
+
     /// The next event that `wanted` knows; others are passed over.
     fn wait<T>(&self, wanted: impl Fn(&Event) -> Option<T>) -> T {
         let until = Instant::now() + PATIENCE;
@@ -90,25 +96,25 @@ impl Rig {
     /// Opens a leg of call `call` and connects a peer to it.
     fn leg(&mut self, leg: u64, call: u64) -> Peer {
         let leg = LegId(leg);
-        self.engine.send(Command::Open { leg, group: CallId::new(Wall(1), call), near: NEAR });
+        self.tell(Command::Open { leg, group: CallId::new(Wall(1), call), near: NEAR });
         let port = self.wait(|event| match event {
             Event::Opened { leg: opened, rtp } if *opened == leg => Some(*rtp),
             _ => None,
         });
         let peer = Peer::new(leg, port);
-        self.engine.send(Command::Set { leg, params: peer.params() });
+        self.tell(Command::Set { leg, params: peer.params() });
         peer
     }
 
     /// Two legs that hear each other.
     fn bridged(&mut self, call: u64) -> [Peer; 2] {
         let [a, b] = [2 * call, 2 * call + 1].map(|leg| self.leg(leg, call));
-        self.engine.send(Command::Bridge { a: a.leg, b: b.leg });
+        self.tell(Command::Bridge { a: a.leg, b: b.leg });
         [a, b]
     }
 
     fn close(&mut self, leg: LegId) -> LegStats {
-        self.engine.send(Command::Close { leg });
+        self.tell(Command::Close { leg });
         self.wait(|event| match event {
             Event::Closed { leg: closed, stats } if *closed == leg => Some(*stats),
             _ => None,
@@ -252,7 +258,7 @@ fn calls_of_two_workers_meet_in_a_room() {
     let [mut a, mut b] = [1, 2].map(|n| rig.leg(n, n));
     for leg in [a.leg, b.leg] {
         let membership = Membership::PARTY;
-        rig.engine.send(Command::Join { leg, room: RoomId(1), membership });
+        rig.tell(Command::Join { leg, room: RoomId(1), membership });
     }
     assert!(rig.engine.figures().rows().len() == 2);
     // The codes of two steady levels, of opposite signs.
@@ -268,7 +274,7 @@ fn calls_of_two_workers_meet_in_a_room() {
         settled(&a.heard, high) && settled(&b.heard, low)
     });
     rig.close(a.leg);
-    rig.engine.send(Command::CloseRoom { room: RoomId(1) });
+    rig.tell(Command::CloseRoom { room: RoomId(1) });
     rig.close(b.leg);
 }
 
@@ -341,7 +347,7 @@ fn a_prompt_is_heard_and_a_missing_one_is_told(choice: Choice) {
         Event::PlayDone { play, end, .. } => Some((play.0, end.clone())),
         _ => None,
     };
-    rig.engine.send(play("en/hello", 1));
+    rig.tell(play("en/hello", 1));
     assert_eq!(rig.wait(done), (1, PlayEnd::Finished));
     talk(|| {
         peer.listen();
@@ -353,8 +359,8 @@ fn a_prompt_is_heard_and_a_missing_one_is_told(choice: Choice) {
     let middle = &expected[1_000..7_000];
     assert!(peer.heard.windows(middle.len()).any(|heard| heard == middle));
 
-    rig.engine.send(play("en/hello", 2));
-    rig.engine.send(play("en/gone", 3));
+    rig.tell(play("en/hello", 2));
+    rig.tell(play("en/gone", 3));
     let (one, other) = (rig.wait(done), rig.wait(done));
     let (stopped, missing) = if one.0 == 2 { (one, other) } else { (other, one) };
     assert_eq!(stopped, (2, PlayEnd::Stopped));
@@ -387,13 +393,13 @@ fn rtcp_comes_from_the_port_above(choice: Choice) {
 fn without_a_port_a_leg_is_refused_and_forgotten(choice: Choice) {
     let mut rig = Rig::new(choice, 2);
     let [a, b] = rig.bridged(1);
-    rig.engine.send(Command::Open { leg: LegId(7), group: CallId::new(Wall(1), 9), near: NEAR });
+    rig.tell(Command::Open { leg: LegId(7), group: CallId::new(Wall(1), 9), near: NEAR });
     let refused = |event: &Event| match event {
         Event::OpenFailed { leg, why } => Some((*leg, *why)),
         _ => None,
     };
     assert_eq!(rig.wait(refused), (LegId(7), NoPort::Exhausted));
-    rig.engine.send(Command::Open { leg: a.leg, group: CallId::new(Wall(1), 1), near: NEAR });
+    rig.tell(Command::Open { leg: a.leg, group: CallId::new(Wall(1), 1), near: NEAR });
     assert_eq!(rig.wait(refused), (a.leg, NoPort::Duplicate));
     rig.close(a.leg);
     rig.close(b.leg);
@@ -410,7 +416,7 @@ fn record(
     let recording = RecordingId(1);
     let open = OpenRecording { recording, path: path.into(), format };
     assert_eq!(rig.engine.open_recording(open), None);
-    rig.engine.send(Command::Record { recording, format, beep: None, left: legs.0, right: legs.1 });
+    rig.tell(Command::Record { recording, format, beep: None, left: legs.0, right: legs.1 });
     recording
 }
 
@@ -425,7 +431,7 @@ fn a_call_is_recorded_in_two_channels(choice: Choice) {
         b.listen();
         a.heard.len().min(b.heard.len()) >= 160 * 40
     });
-    rig.engine.send(Command::StopRecord { recording });
+    rig.tell(Command::StopRecord { recording });
     let told = rig.wait(|event| match event {
         Event::RecordStopped { samples, .. } => Some(*samples),
         _ => None,
@@ -465,7 +471,7 @@ fn what_is_recorded_at_the_end_is_whole(choice: Choice) {
 fn a_recording_of_nobody_ends(choice: Choice) {
     let mut rig = Rig::new(choice, 2);
     let recording = record(&mut rig, "a.wav", RecordFormat::Alaw, (LegId(77), None));
-    rig.engine.send(Command::StopRecord { recording });
+    rig.tell(Command::StopRecord { recording });
     assert_eq!(rig.recording(), (recording, 0, 0));
 }
 
