@@ -265,6 +265,13 @@ struct Person {
     lost: u32,
 }
 
+impl Person {
+    /// Who is to be called from `next` on, and has not been.
+    fn due(next: Time) -> Person {
+        Person { attempts: 0, calling: false, next, last: Outcome::NotCalled, lost: 0 }
+    }
+}
+
 #[derive(Debug)]
 struct Round {
     began: Began,
@@ -378,20 +385,15 @@ impl CareCalls {
                 (began.list.clone(), entry.list.people(directory, date, &began.region));
             let mut round =
                 Round { began, people: BTreeMap::new(), done: 0, failed: 0, stopped: false };
-            let person = || Person {
-                attempts: 0,
-                calling: false,
-                next: now.at,
-                last: Outcome::NotCalled,
-                lost: 0,
-            };
-            round.people = people.into_iter().map(|account| (account, person())).collect();
+            round.people = people.into_iter().map(|own| (own, Person::due(now.at))).collect();
             for called in kept.called.iter().filter(|called| called.list == list) {
                 match called.over {
                     Some(State::Done) => round.done += 1,
                     Some(_) => round.failed += 1,
                     None => {
-                        let own = round.people.entry(called.account.clone()).or_insert_with(person);
+                        let account = called.account.clone();
+                        let own =
+                            round.people.entry(account).or_insert_with(|| Person::due(now.at));
                         (own.attempts, own.last) = (called.attempts, Outcome::Failed);
                         continue;
                     }
@@ -566,16 +568,9 @@ impl CareCalls {
         let date = date(began.due, &self.zone);
         let Some(entry) = self.entries.get_mut(&began.list) else { return };
         entry.known = true;
-        let person = || Person {
-            attempts: 0,
-            calling: false,
-            next: now.at,
-            last: Outcome::NotCalled,
-            lost: 0,
-        };
         let people = entry.list.people(directory, date, &began.region);
         let people: BTreeMap<String, Person> =
-            people.into_iter().map(|account| (account, person())).collect();
+            people.into_iter().map(|own| (own, Person::due(now.at))).collect();
         let steps = people.keys().map(|own| (now.at, began.list.clone(), own.clone()));
         self.steps.extend(steps);
         self.said.push_back(Action::Begin(began.clone(), people.len()));
