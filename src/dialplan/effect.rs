@@ -263,6 +263,9 @@ pub struct Conference {
     pub music: Option<String>,
     /// A tone tells who comes and goes, when this caller opens it.
     pub tones: bool,
+    /// Record the caller's call for as long as it is in.
+    #[serde(default)]
+    pub record: bool,
     /// The keys with which the caller leaves.
     pub leave: Keys,
 }

@@ -429,6 +429,7 @@ pub(super) struct ConferenceOp {
     pub most: u32,
     pub music: Option<Template>,
     pub tones: bool,
+    pub record: bool,
     pub leave: Keys,
     pub on: Vec<(String, BlockId)>,
 }

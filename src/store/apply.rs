@@ -39,9 +39,11 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
     let wall = fact.wall;
     match &fact.kind {
         Started { .. } => started(wall),
-        CallBegan { .. } | RouteTaken { .. } | CallField { .. } | CallEnded { .. } => {
-            of_call(wall, &fact.kind).into_iter().collect()
-        }
+        CallBegan { .. }
+        | RouteTaken { .. }
+        | CallField { .. }
+        | RoomJoined { .. }
+        | CallEnded { .. } => of_call(wall, &fact.kind).into_iter().collect(),
         LegBegan { .. } | LegRinging { .. } | LegAnswered { .. } | LegMoved { .. } => {
             of_leg(wall, &fact.kind)
         }
@@ -96,7 +98,6 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | SourceMoved { .. }
         | NoRtp { .. }
         | RtpLost { .. }
-        | RoomJoined { .. }
         | RoomRefused { .. }
         | RoomLeft { .. }
         | RecordingPaused { .. }
@@ -118,6 +119,10 @@ fn of_call<'q>(wall: Wall, kind: &'q FactKind) -> Option<Statement<'q>> {
             query(update).bind(route).bind(text(*call))
         }
         FactKind::CallField { call, name, value } => call_field(*call, name, value),
+        FactKind::RoomJoined { call, .. } => {
+            let update = "UPDATE calls SET answered = coalesce(answered, ?) WHERE call = ?";
+            query(update).bind(wall.0).bind(text(*call))
+        }
         FactKind::CallEnded { call, cause, by, total_ms, talk_ms } => {
             call_ended(wall, *call, *cause, *by, *total_ms, *talk_ms)
         }

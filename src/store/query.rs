@@ -24,7 +24,7 @@ pub struct CallRow {
     pub call: String,
     /// When it began.
     pub begun: i64,
-    /// When the first called party answered.
+    /// When the first called party answered, or the call came into a conference.
     pub answered: Option<i64>,
     /// When it ended.
     pub ended: Option<i64>,
@@ -48,7 +48,7 @@ pub struct CallRow {
     pub ended_by: Option<String>,
     /// From begin to end, milliseconds.
     pub total_ms: Option<i64>,
-    /// Milliseconds of its talks, all together.
+    /// Milliseconds of its talks, all together; in a conference those with others in it.
     pub talk_ms: Option<i64>,
 }
 

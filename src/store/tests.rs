@@ -18,7 +18,7 @@ use crate::switch::signing::SignedIn;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(super) fn block<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn block<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
@@ -154,6 +154,33 @@ fn whole_call(id: CallId, mut seq: u64) -> Vec<Fact> {
         Fact { seq: seq - 1, wall: Wall(at), kind }
     });
     numbered.collect()
+}
+
+/// Who is brought into a conference is called by nobody, and talks all the same.
+#[test]
+fn a_call_that_came_into_a_conference_has_been_answered() {
+    use FactKind::*;
+    let dir = tempfile::tempdir().unwrap();
+    let joined = |members| RoomJoined {
+        call: call(1),
+        leg: LegId(1),
+        room: "case-1".into(),
+        members,
+        muted: false,
+    };
+    let began = CallBegan {
+        call: call(1),
+        caller: Party::Phone { number: "1002".into() },
+        dialled: "95081".into(),
+        caller_name: String::new(),
+        context: "care-plan".into(),
+    };
+    stored(dir.path(), [began, joined(1), joined(2)]);
+    block(async {
+        let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
+        let record = records.call(call(1)).await.unwrap().unwrap();
+        assert_eq!(record.call.answered, Some(2));
+    });
 }
 
 #[test]
@@ -656,7 +683,7 @@ fn a_fact_of_a_later_version_is_kept_as_it_was_written() {
 }
 
 /// Facts of these kinds, numbered from 1 on at as many milliseconds, in a database that is closed again.
-pub(super) fn stored(dir: &Path, kinds: impl IntoIterator<Item = FactKind>) {
+pub(crate) fn stored(dir: &Path, kinds: impl IntoIterator<Item = FactKind>) {
     let store = Store::open(settings(dir)).unwrap();
     for (seq, kind) in (1..).zip(kinds) {
         store.journal().submit(Fact { seq, wall: Wall(seq as i64), kind }).unwrap();

@@ -66,6 +66,8 @@ pub enum Doing {
         room: String,
         /// The keys with which the caller leaves it.
         leave: Keys,
+        /// Since when there are others in it with whom it talks.
+        talks: Option<Time>,
     },
     /// The end of a talk.
     Talking {
@@ -303,13 +305,25 @@ impl Active {
         let mut left = std::mem::replace(&mut self.doing, Doing::Ending);
         let rung = match &mut left {
             Doing::Dialling(dialing) => dialing.hunt.abandon(),
-            Doing::Talking { since, .. } => {
+            Doing::Talking { since, .. } | Doing::Conferring { talks: Some(since), .. } => {
                 self.talk_ms += now.since(*since).as_millis() as u64;
                 Vec::new()
             }
             _ => Vec::new(),
         };
         (left, rung)
+    }
+    /// Others are in its conference, or nobody is any more: only with others is its time in it a talk's.
+    pub fn in_company(&mut self, now: Time, together: bool) {
+        let Doing::Conferring { talks, .. } = &mut self.doing else { return };
+        match (*talks, together) {
+            (None, true) => *talks = Some(now),
+            (Some(since), false) => {
+                *talks = None;
+                self.talk_ms += now.since(since).as_millis() as u64;
+            }
+            _ => {}
+        }
     }
     /// Keeps the dial that is the present step, as far as it is, for who comes next.
     pub fn keep_dial(&mut self) -> Option<Box<Dialing>> {

@@ -42,6 +42,8 @@ pub(super) struct Room {
     play: Option<PlayId>,
     /// Of its members the homes of its case.
     homes: BTreeSet<LegId>,
+    /// A member's plan records it: the home of its case is recorded as well.
+    record: bool,
 }
 
 impl Room {
@@ -81,9 +83,17 @@ impl Switch {
             party.typed.clear();
         }
         if let Some(active) = self.calls.get_mut(&id) {
-            active.doing = Doing::Conferring { room: name.clone(), leave: wanted.leave };
+            let (room, leave) = (name.clone(), wanted.leave);
+            active.doing = Doing::Conferring { room, leave, talks: None };
         }
         self.set_member(&name, leg);
+        self.count_talks(now, &name);
+        if wanted.record {
+            if let Some(room) = self.rooms.get_mut(&name) {
+                room.record = true;
+            }
+            self.record(now, id, true);
+        }
         // What it hears there is on the other channel of its recording.
         self.recorded_sides(now, id);
         self.room_sound(&name, sound);
@@ -126,9 +136,23 @@ impl Switch {
         let (most, tones) = (wanted.most as usize, wanted.tones);
         let conference = Conference::new(Terms { most, music: wanted.music.clone(), tones });
         let (id, homes) = (self.new_room_id(), BTreeSet::new());
-        let room = Room { id, since: now.at, conference, play: None, homes };
+        let room = Room { id, since: now.at, conference, play: None, homes, record: false };
         self.rooms.insert(name.to_owned(), room);
         Ok(())
+    }
+
+    /// Who is in a conference with others talks; who is alone in it does not.
+    fn count_talks(&mut self, now: Now, name: &str) {
+        let Some(room) = self.rooms.get(name) else { return };
+        let members = room.conference.members();
+        for member in members {
+            let call = self.legs.get(&member.leg).map(|leg| leg.call);
+            let active = call.and_then(|call| self.calls.get_mut(&call));
+            // The second one of a talk that has come as a whole is in the talk's time.
+            if let Some(active) = active.filter(|active| active.subject() == member.leg) {
+                active.in_company(now.at, members.len() > 1);
+            }
+        }
     }
 
     /// Tells the plane what a member is.
@@ -221,15 +245,26 @@ impl Switch {
             _ => ConferenceEnd::Left,
         };
         if waits {
+            if let Some(active) = self.calls.get_mut(&call) {
+                active.leave_step(now.at);
+            }
+            self.talk_recorded(now, call);
             self.run(now, call, Happening::Conferred(end));
         }
     }
 
     /// The party for whom a call's plan runs is sent elsewhere.
     pub(super) fn quit_room_of(&mut self, now: Now, id: CallId) {
-        if let Some(leg) = self.calls.get(&id).map(|active| active.subject()) {
-            self.quit_room(now, leg, RoomLeft::Moved);
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        let leg = active.subject();
+        if !self.legs.get(&leg).is_some_and(|leg| leg.room.is_some()) {
+            return;
         }
+        if matches!(active.doing, Doing::Conferring { .. }) {
+            active.leave_step(now.at);
+        }
+        self.quit_room(now, leg, RoomLeft::Moved);
+        self.talk_recorded(now, id);
     }
 
     /// A leg is in its conference no more; nothing, where it is in none.
@@ -254,7 +289,10 @@ impl Switch {
                 self.rooms.remove(&name);
                 self.out.push_back(Output::Media(Command::CloseRoom { room: id }));
             }
-            _ => self.room_sound(&name, sound),
+            _ => {
+                self.room_sound(&name, sound);
+                self.count_talks(now, &name);
+            }
         }
         let (members, ms) = (left as u32, now.at.since(member.since).as_millis() as u64);
         self.fact(now, FactKind::RoomLeft { call, leg, room: name, why, members, ms });

@@ -9,7 +9,7 @@ use belfry::switch::console::{RoomOrder, Who};
 use belfry::switch::fact::{FactKind, RoomLeft};
 use belfry::switch::{Reply, Request};
 
-use super::house::{House, MUSIC_HZ, hz};
+use super::house::{House, MUSIC_HZ, channels, hz, tone_of};
 
 const PLAN: &str = "
 [[route]]
@@ -30,6 +30,11 @@ name = \"hash\"
 context = \"agents\"
 when = { to = \"3003\" }
 steps = [{ conference = { name = \"hash\", pin = \"4711\", leave = \"#\" } }]
+[[route]]
+name = \"recorded\"
+context = \"agents\"
+when = { to = \"3004\" }
+steps = [{ conference = { name = \"recorded\", record = true, leave = \"#\" } }, { wait = \"4 s\" }]
 [[route]]
 name = \"plain\"
 context = \"agents\"
@@ -184,6 +189,40 @@ fn a_full_one_refuses_and_a_key_leaves_with_the_plan_going_on() {
     house.hang_up(house.phones[1]);
     house.hang_up(house.phones[2]);
     house.ends_clean();
+}
+
+/// Each call has its own recording, itself on the left and the others on the right, for as long as it is in (R5); and only
+/// with others in it its time is a talk's.
+#[test]
+fn a_recorded_one_is_on_the_record_of_each_call_until_it_leaves() {
+    let mut house = alaw();
+    call(&mut house, 0, "3004");
+    house.world.run(Duration::from_secs(10));
+    call(&mut house, 1, "3004");
+    house.world.run(Duration::from_secs(6));
+    house.press(house.phones[0], '#');
+    house.world.run(Duration::from_secs(2));
+    assert_eq!(house.facts("recording_ended").len(), 1, "the plan goes on, the recording does not");
+    assert_eq!(house.state(house.phones[0]), State::Talking);
+    house.world.run(Duration::from_secs(3));
+    house.hang_up(house.phones[1]);
+    house.ends_clean();
+    let recordings: Vec<_> = house.world.recordings.values().collect();
+    assert_eq!(recordings.len(), 2);
+    for (n, recording) in recordings.into_iter().enumerate() {
+        let [left, right] = channels(recording).map(|side| {
+            // Of the first one's, what was before the second came is music and itself.
+            let from = if n == 0 { 12 * 8_000 } else { 16_000 };
+            tone_of(&side[from..from + 16_000], &[hz(0), hz(1), MUSIC_HZ])
+        });
+        assert_eq!([left, right], [Some(hz(n)), Some(hz(1 - n))], "the call of phone {n}");
+    }
+    let talks = house.facts("call_ended").into_iter().filter_map(|fact| match fact {
+        FactKind::CallEnded { talk_ms, .. } => Some(*talk_ms),
+        _ => None,
+    });
+    let talks: Vec<u64> = talks.collect();
+    assert!(talks.len() == 2 && talks.iter().all(|ms| (6_000..6_500).contains(ms)), "{talks:?}");
 }
 
 #[test]

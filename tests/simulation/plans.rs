@@ -1,6 +1,8 @@
 //! Response plans (R4, R15): a case calls who helps, brings them together with the home and its agent, and goes on
 //! after a restart.
 
+use std::collections::BTreeMap;
+
 use belfry::base::{Duration, Wall};
 use belfry::care::{Kept, Subscriber, Update};
 use belfry::sim::phone::{Manner, State};
@@ -10,7 +12,7 @@ use belfry::switch::console::{CaseView, PlanOrder};
 use belfry::switch::fact::{CareFact, FactKind, QueueFact};
 use belfry::switch::{Input, Reply, Request};
 
-use super::house::{House, SOON};
+use super::house::{CALLER_HZ, House, SOON, channels, hz, tone_of};
 
 const PLAN: &str = "[[route]]\nname = \"bells\"\ncontext = \"gateway\"\nwhen = { to = \"95081\" }\n\
     steps = [{ queue = { name = \"care\" } }]\n\
@@ -209,6 +211,52 @@ fn who_takes_it_on_talks_to_a_home_that_waits() {
     house.hear_each_other(caller, agent);
     house.hang_up(caller);
     house.world.run(SOON);
+    house.ends_clean();
+}
+
+/// What the home and who helps say is on the record of both their calls (R5, R15), whose talk is as long as they were together;
+/// what the home hears when he has gone is on neither.
+#[test]
+fn what_home_and_helper_say_is_recorded_for_the_case() {
+    let wanted = "{ conference = { name = \"${case_room}\", record = true } }";
+    let plan = PLAN.replace("{ conference = { name = \"${case_room}\" } }", wanted);
+    assert_ne!(plan, PLAN);
+    let mut house = House::with_sections(&plan, &format!("{CARE}{STEPS}"), 23);
+    (0..4).for_each(|n| house.register(n));
+    subscribers(&mut house);
+    house.world.with(house.caller, |phone, now| phone.call(now, "95081"));
+    let li = house.phones[1];
+    takes_on(&mut house, 1);
+    house.world.run(Duration::from_secs(5));
+    house.hang_up(li);
+    house.world.run(Duration::from_secs(8));
+    assert_eq!(house.state(house.caller), State::Talking, "it waits for an agent");
+    let began: Vec<_> = house
+        .facts("recording_began")
+        .into_iter()
+        .filter_map(|fact| match fact {
+            FactKind::RecordingBegan { call, path, .. } => Some((*call, path.clone())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(began.len(), 2, "the helper's and the home's");
+    for ((_, path), tones) in began.iter().zip([[hz(1), CALLER_HZ], [CALLER_HZ, hz(1)]]) {
+        let recording = &house.world.recordings[path];
+        assert!((6..8).contains(&(recording.bytes.len() / 16_000)), "{}", recording.bytes.len());
+        for (side, tone) in channels(recording).iter().zip(tones) {
+            assert_eq!(tone_of(&side[16_000..32_000], &[hz(1), CALLER_HZ]), Some(tone));
+        }
+    }
+    house.hang_up(house.caller);
+    house.world.run(SOON);
+    let talks = house.facts("call_ended").into_iter().filter_map(|fact| match fact {
+        FactKind::CallEnded { call, talk_ms, .. } => Some((*call, *talk_ms)),
+        _ => None,
+    });
+    let talks: BTreeMap<_, _> = talks.collect();
+    for (call, _) in &began {
+        assert!((5_500..7_500).contains(&talks[call]), "{talks:?}");
+    }
     house.ends_clean();
 }
 

@@ -59,6 +59,13 @@ pub static CONFERENCE: App = App {
             MOST,
             "the most members; as `music` and `tones` it is the first caller's that holds",
         ),
+        Param::with(
+            "record",
+            Kind::Flag,
+            "false",
+            "record the caller's call until it leaves: the caller on one channel, what it hears of the others on the other. The \
+             home of a case that comes into it is recorded with it",
+        ),
         Param::with("leave", Kind::Keys, "none", "keys with which the caller leaves"),
         Param::optional(
             "on",
@@ -98,6 +105,7 @@ fn conference(args: &mut Args, draft: &mut Draft<'_>) -> Option<Op> {
         most: args.count("most")?,
         music,
         tones: args.flag("tones"),
+        record: args.flag("record"),
         leave: args.keys("leave")?,
         on: args.branches("on"),
     })))
@@ -164,6 +172,7 @@ fn xml_conference(call: &mut XmlCall<'_, '_>) -> Option<Op> {
         most: MAX,
         music: Some(Template::plain("default")),
         tones: true,
+        record: false,
         leave: Keys::parse("#").unwrap_or_default(),
         on: Vec::new(),
     })))

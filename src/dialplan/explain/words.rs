@@ -81,7 +81,8 @@ impl Teller<'_> {
             Op::Lookup(op) => self.lookup(op),
             Op::Conference(op) => {
                 let pin = if op.pin.source().is_empty() { "" } else { ", by a PIN" };
-                format!("conference '{}'{pin}", self.text(&op.name))
+                let record = if op.record { ", recorded" } else { "" };
+                format!("conference '{}'{pin}{record}", self.text(&op.name))
             }
             Op::Record(change) => format!("recording: {change:?}").to_lowercase(),
             Op::SendDigits { digits, .. } => format!("send the digits {}", self.text(digits)),

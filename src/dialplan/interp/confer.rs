@@ -54,6 +54,7 @@ impl Interp {
             most: op.most,
             music: op.music.as_ref().map(|class| class.expand(&view)).filter(|c| !c.is_empty()),
             tones: op.tones,
+            record: op.record,
             leave: op.leave,
         };
         if conference.name.is_empty() {

@@ -97,9 +97,10 @@ impl Switch {
         self.log(Level::Info, line);
         if let Some(active) = self.calls.get_mut(&id) {
             (active.planless, active.gathered) = (false, false);
+            active.leave_step(now.at);
             active.doing = Doing::Waiting(Time::NEVER);
         }
-        self.recorded_sides(now, id);
+        self.talk_recorded(now, id);
         self.begin_plan(now, leg);
         self.rearm(id);
     }
@@ -141,6 +142,15 @@ impl Switch {
         if let Some(active) = self.calls.get_mut(&id) {
             active.gathered = true;
         }
+        self.record_home(now, id, &room);
+    }
+
+    /// A home's call that has come into a conference is recorded where the conference is; one that is recorded already has
+    /// on its other channel what the home hears there.
+    fn record_home(&mut self, now: Now, id: CallId, room: &str) {
+        if self.rooms.get(room).is_some_and(|room| room.record) {
+            self.record(now, id, true);
+        }
         self.recorded_sides(now, id);
     }
 
@@ -156,14 +166,16 @@ impl Switch {
         let (_, rung) = active.leave_step(now.at);
         let plan = active.interp.take();
         active.planless = true;
-        active.doing = Doing::Conferring { room, leave: Keys::NONE };
+        let leave = Keys::NONE;
+        active.doing = Doing::Conferring { room: room.clone(), leave, talks: None };
+        self.count_talks(now, &room);
         self.run_out_after(now, id, plan, Happening::Hangup);
         // Whoever was being rung for the home is not needed: somebody is there.
         for leg in rung {
             self.hang_up(now, leg, Cause::NORMAL_CLEARING, EndedBy::Plan);
         }
         self.stop_play(subject);
-        self.recorded_sides(now, id);
+        self.record_home(now, id, &room);
         self.care_talks(now, id);
         self.rearm(id);
     }
@@ -178,6 +190,7 @@ impl Switch {
             most: MOST,
             music: Some("default".into()),
             tones: true,
+            record: false,
             leave: Keys::NONE,
         };
         if self.open_room(now, name, &wanted).is_err() {
@@ -240,7 +253,9 @@ impl Switch {
         let plan = active.interp.take();
         active.planless = true;
         active.call.subject = stays;
-        active.doing = Doing::Conferring { room, leave: Keys::NONE };
+        let leave = Keys::NONE;
+        active.doing = Doing::Conferring { room: room.clone(), leave, talks: None };
+        self.count_talks(now, &room);
         if let Doing::Talking { target, .. } = left {
             self.run_out(now, id, plan, target);
         }
