@@ -185,8 +185,14 @@ fn reported(report: &ReportRow) -> String {
 fn called(record: &CallRecord, lines: &mut Vec<(i64, String)>) {
     let call = &record.call;
     let id = &call.call;
-    lines.push((call.begun, format!("call {id}: {} calls {}", call.caller, call.dialled)));
-    for leg in record.legs.iter().filter(|leg| leg.role != "caller") {
+    // Whom Belfry calls is the caller in what follows, and in the record.
+    let ours = record.events.iter().find_map(called_out);
+    let begins = match &ours {
+        Some(why) => format!("{} calls {} ({why})", call.dialled, call.caller),
+        None => format!("{} calls {}", call.caller, call.dialled),
+    };
+    lines.push((call.begun, format!("call {id}: {begins}")));
+    for leg in record.legs.iter().filter(|leg| ours.is_some() || leg.role != "caller") {
         lines.extend(leg.rang.map(|at| (at, format!("call {id}: {} rings", leg.number))));
         lines.extend(leg.answered.map(|at| (at, format!("call {id}: {} answers", leg.number))));
     }
@@ -197,20 +203,61 @@ fn called(record: &CallRecord, lines: &mut Vec<(i64, String)>) {
     }
     lines.extend(record.events.iter().filter_map(|event| Some((event.wall, told(event)?))));
     if let Some(at) = call.ended {
-        let by = call.ended_by.as_deref().unwrap_or("nobody");
-        let cause = call.cause.map_or_else(String::new, |cause| format!(", cause {cause}"));
-        lines.push((at, format!("call {id}: over (by {by}{cause})")));
+        lines.push((at, format!("call {id}: {}", ended(record, ours.is_some()))));
+    }
+}
+
+/// How a call ended; `ours`: Belfry has made it, and whom it called is its caller.
+fn ended(record: &CallRecord, ours: bool) -> String {
+    let call = &record.call;
+    let answered = record.legs.iter().any(|leg| leg.role == "caller" && leg.answered.is_some());
+    let cause = call.cause.map_or_else(String::new, |cause| format!(", cause {cause}"));
+    let by = match call.ended_by.as_deref().unwrap_or("nobody") {
+        "caller" if ours => call.caller.as_str(),
+        by => by,
+    };
+    let over = format!("over (by {by}{cause})");
+    if !ours || answered {
+        return over;
+    }
+    let why = match (call.cause, call.ended_by.as_deref()) {
+        (Some(17), _) => "is busy",
+        (Some(18 | 19), _) => "does not answer",
+        (Some(21), Some("caller")) => "refuses",
+        (Some(16), Some("plan" | "console")) => "is called no longer",
+        _ => "is not reached",
+    };
+    format!("{} {why}, {over}", call.caller)
+}
+
+/// Why Belfry has made a call, in words; `None`: that is not what the fact says.
+fn called_out(event: &EventRow) -> Option<String> {
+    let CareFact::CalledOut { why, nth, .. } = of_care(event)? else { return None };
+    let why = match why.as_str() {
+        "unit" => "the home of the case",
+        "reminder" => "a reminder of the check-in",
+        "contact" => "a contact of who has not checked in",
+        "plan" => "called by the plan",
+        other => other,
+    };
+    Some(if nth > 1 { format!("{why}, attempt {nth}") } else { why.to_owned() })
+}
+
+/// What a fact says of the care line, if it does.
+fn of_care(event: &EventRow) -> Option<CareFact> {
+    if event.kind != "care" {
+        return None;
+    }
+    let fact: Fact = serde_json::from_value(event.body.clone()).ok()?;
+    match fact.kind {
+        FactKind::Care { what, .. } => Some(what),
+        _ => None,
     }
 }
 
 /// Of a call's facts those that are the care line's.
 fn told(event: &EventRow) -> Option<String> {
-    if event.kind != "care" {
-        return None;
-    }
-    let fact: Fact = serde_json::from_value(event.body.clone()).ok()?;
-    let FactKind::Care { what, .. } = fact.kind else { return None };
-    Some(match what {
+    Some(match of_care(event)? {
         CareFact::UnitTold { order, by, .. } => {
             format!("the unit is told {}, by {by}", order.as_str())
         }
@@ -218,9 +265,114 @@ fn told(event: &EventRow) -> Option<String> {
             let released = if released { ": it was released, nobody talked in it" } else { "" };
             format!("the line ended: {}{released}", end.as_str())
         }
-        CareFact::CalledOut { why, number, nth, .. } => {
-            format!("{number} is called ({why}, {nth})")
-        }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{CallId, LegId, Wall};
+    use crate::store::tests::{block, stored};
+    use crate::switch::care::Need;
+    use crate::switch::fact::{EndedBy, Meaning, Party, Protocol, Role};
+
+    fn of(what: CareFact) -> FactKind {
+        FactKind::Care { account: "26317".into(), what }
+    }
+
+    fn call(n: u64) -> CallId {
+        CallId::new(Wall(1_790_000_000_000), n)
+    }
+
+    /// What is written of a call of ours to `number` that ended so; `answers`: it was answered.
+    fn out(
+        n: u64,
+        number: &str,
+        why: &str,
+        answers: bool,
+        (cause, by): (u8, EndedBy),
+    ) -> Vec<FactKind> {
+        let (call, leg) = (call(n), LegId(n));
+        let party = || Party::Trunk { gateway: "e1".into(), number: number.into() };
+        let mut kinds = vec![
+            FactKind::CallBegan {
+                call,
+                caller: party(),
+                dialled: "8009000".into(),
+                caller_name: String::new(),
+                context: format!("care-{why}"),
+            },
+            FactKind::LegBegan { call, leg, party: party(), role: Role::Caller },
+            of(CareFact::CalledOut {
+                why: why.into(),
+                number: number.into(),
+                call,
+                case: Some(1),
+                due: None,
+                nth: n as u32,
+            }),
+            FactKind::CallField { call, name: "case".into(), value: "1".into() },
+        ];
+        if answers {
+            kinds.push(FactKind::LegRinging { call, leg });
+            kinds.push(FactKind::LegAnswered { call, leg });
+        }
+        kinds.push(FactKind::CallEnded { call, cause, by, total_ms: 1, talk_ms: 0 });
+        kinds
+    }
+
+    #[test]
+    fn a_call_that_belfry_makes_is_told_as_that_and_what_came_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let alarm = of(CareFact::Reported {
+            by: "26317".into(),
+            protocol: Protocol::Scaip,
+            device: String::new(),
+            meaning: Meaning::Alarm(Need::Fall),
+            code: 10,
+            priority: 4,
+            place: String::new(),
+            call_back: None,
+            reference: "r1".into(),
+            raw: "<mrq/>".into(),
+            case: Some(1),
+            opens: true,
+            repeat: false,
+            home: None,
+        });
+        let mut kinds = vec![alarm];
+        kinds.extend(out(1, "13700137000", "plan", false, (17, EndedBy::Caller)));
+        kinds.extend(out(2, "13700137001", "plan", false, (19, EndedBy::Limit)));
+        kinds.extend(out(3, "26317", "unit", true, (16, EndedBy::Caller)));
+        kinds.extend(out(4, "13700137002", "contact", false, (21, EndedBy::Caller)));
+        kinds.extend(out(5, "13700137003", "plan", false, (16, EndedBy::Plan)));
+        stored(dir.path(), kinds);
+        let record = block(async {
+            let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
+            records.case(1).await.unwrap().expect("it was there")
+        });
+        let lines = story(&record);
+        let of = |n: u64| {
+            let head = format!("call {}: ", call(n));
+            let own = lines.iter().filter_map(|(_, line)| line.strip_prefix(&head));
+            own.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let busy = [
+            "8009000 calls 13700137000 (called by the plan)",
+            "13700137000 is busy, over (by 13700137000, cause 17)",
+        ];
+        assert_eq!(of(1), busy);
+        assert_eq!(of(2)[1], "13700137001 does not answer, over (by limit, cause 19)");
+        let home = [
+            "8009000 calls 26317 (the home of the case, attempt 3)",
+            "26317 rings",
+            "26317 answers",
+            "over (by 26317, cause 16)",
+        ];
+        assert_eq!(of(3), home);
+        assert_eq!(of(4)[1], "13700137002 refuses, over (by 13700137002, cause 21)");
+        assert_eq!(of(5)[1], "13700137003 is called no longer, over (by plan, cause 16)");
+        assert!(!lines.iter().any(|(_, line)| line.contains("calls 8009000")), "{lines:?}");
+    }
 }
