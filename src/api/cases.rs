@@ -146,8 +146,9 @@ fn records() -> Vec<Route> {
             about: "`case` as in the list, `reports` what its units said, as it came, `plan` what its response plan did, `calls` its \
                     calls: the home's, those to it and those to who helps, each with `legs`, `events`, `fields` and \
                     `recordings`, whose audio is at `/v1/recordings/{call}/{nth}`. Of very many calls it has the first 100 and the last, and of \
-                    very many reports the first: `calls_left_out` and `reports_left_out` say how many more there are. What is in it last comes some \
-                    milliseconds after it happened.",
+                    very many reports and events of plans the first: `calls_left_out`, `reports_left_out` and `plan_left_out` say how many more \
+                    there are. What is in it last comes some milliseconds after it happened. A call that Belfry has made has the called \
+                    party as its `caller`, and what it is for in its event `called_out`.",
             params: &[CASE],
             gives: Gives::json(200, any_object),
             refuses: &[404, 503],
@@ -158,11 +159,15 @@ fn records() -> Vec<Route> {
 
 /// The routes of this file.
 pub(super) fn routes() -> Vec<Route> {
-    [open_cases(), records()].into_iter().flatten().collect()
+    [open_cases(), orders(), records()].into_iter().flatten().collect()
+}
+
+fn of_case(route: Route) -> Route {
+    Route { tag: "care line", refuses: &[404, 409, 503], ..route }
 }
 
 fn open_cases() -> Vec<Route> {
-    let case = |route: Route| Route { tag: "care line", refuses: &[404, 409, 503], ..route };
+    let case = of_case;
     vec![
         case(Route {
             summary: "The open cases",
@@ -186,14 +191,21 @@ fn open_cases() -> Vec<Route> {
             summary: "An open case, with all that is known of its subscriber",
             about: "`row` is the case as in the list, `subscriber` its fields (number, name, address, contacts, medical \
                     notes, files, location, flag …) as pairs, `troubles` what is wrong with its unit, `plan` its response plan, \
-                    `events` what has happened in that. A token with the role `read` alone does not get `contacts`, `medical`, \
-                    `key_holder`, `files` and `notes`.",
+                    `events` what has happened in that, the last 500 events (`events_left_out` says how many there were before). A \
+                    token with the role `read` alone does not get `contacts`, `medical`, `key_holder`, `files` and `notes`.",
             roles: SEES,
             params: &[CASE],
             gives: Gives::json(200, any_object),
             refuses: &[404, 503],
             ..Route::get("/v1/cases/{case}", "GetCase", || get(one))
         }),
+    ]
+}
+
+/// What is done about them.
+fn orders() -> Vec<Route> {
+    let case = of_case;
+    vec![
         case(Route {
             summary: "A case is closed, with its outcome",
             roles: ACTS,

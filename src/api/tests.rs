@@ -276,6 +276,7 @@ impl Exchange for Home {
             troubles: vec![],
             plan: None,
             events: vec![],
+            events_left_out: 0,
         };
         Box::pin(async { Some(Reply::Case(Box::new(view))) })
     }

@@ -374,6 +374,12 @@ fn case(view: &CaseView, zone: &TimeZone) -> String {
             "" => "\nno plan\n".to_owned(),
             plan => format!("\nplan {plan}\n"),
         };
+        if view.events_left_out > 0 {
+            text += &format!(
+                "{} events before these are not shown here: belfry report case --name {}\n",
+                view.events_left_out, view.row.case
+            );
+        }
         text += &table(&["TIME", "STEP", "WHAT"], cells, "nothing has happened yet");
     }
     text

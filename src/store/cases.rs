@@ -156,6 +156,8 @@ pub struct CaseRecord {
     pub reports_left_out: i64,
     /// What its plan did, in order.
     pub plan: Vec<PlanRow>,
+    /// How many more events of plans there are than those, later ones.
+    pub plan_left_out: i64,
     /// Its calls, in the order in which they began: the home's, those to it, those to who helps.
     pub calls: Vec<CallRecord>,
     /// How many more calls there are, in the middle of those.
@@ -193,8 +195,16 @@ impl Records {
         let Some(case) = found.map_err(self.sorted())? else { return Ok(None) };
         let (reports, reports_left_out) = self.reports_of_case(id).await?;
         let (calls, calls_left_out) = self.calls_of_case(id).await?;
-        let plan = self.plan_of_case(id).await?;
-        Ok(Some(CaseRecord { case, reports, reports_left_out, plan, calls, calls_left_out }))
+        let (plan, plan_left_out) = self.plan_of_case(id).await?;
+        Ok(Some(CaseRecord {
+            case,
+            reports,
+            reports_left_out,
+            plan,
+            plan_left_out,
+            calls,
+            calls_left_out,
+        }))
     }
 
     /// The first ones, and how many more there are.
@@ -205,13 +215,19 @@ impl Records {
                       WHERE bytes <= ? ORDER BY id";
         let query = sqlx::query_as(select).bind(id).bind(MOST_EVENTS).bind(MOST_BYTES);
         let reports: Vec<ReportRow> = query.fetch_all(&self.pool).await.map_err(self.sorted())?;
-        let count = "SELECT count(*) FROM reports WHERE \"case\" = ?";
-        let all = sqlx::query_scalar::<_, i64>(count).bind(id).fetch_one(&self.pool).await;
-        let more = all.map_err(self.sorted())? - reports.len() as i64;
+        let more = self.count_of_case(id, "reports").await? - reports.len() as i64;
         Ok((reports, more.max(0)))
     }
 
-    async fn plan_of_case(&self, id: i64) -> Result<Vec<PlanRow>, Trouble> {
+    /// How many rows of a table are a case's.
+    async fn count_of_case(&self, id: i64, table: &str) -> Result<i64, Trouble> {
+        let count = format!("SELECT count(*) FROM {table} WHERE \"case\" = ?");
+        let count = sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(count)).bind(id);
+        count.fetch_one(&self.pool).await.map_err(self.sorted())
+    }
+
+    /// The first ones, and how many more there are.
+    async fn plan_of_case(&self, id: i64) -> Result<(Vec<PlanRow>, i64), Trouble> {
         let select = "SELECT wall, plan, step, what, body FROM \
                       (SELECT *, sum(length(CAST(body AS BLOB))) OVER (ORDER BY id) AS bytes FROM \
                       (SELECT * FROM plan_events WHERE \"case\" = ? ORDER BY id LIMIT ?)) \
@@ -224,7 +240,9 @@ impl Records {
             let event = serde_json::from_str::<PlanEvent>(&body);
             PlanRow { wall, plan, step, what: event.map_or(word, |event| event.in_words()) }
         };
-        Ok(rows.into_iter().map(row).collect())
+        let rows: Vec<PlanRow> = rows.into_iter().map(row).collect();
+        let more = self.count_of_case(id, "plan_events").await? - rows.len() as i64;
+        Ok((rows, more.max(0)))
     }
 
     /// The first ones, from the home's own on, and the last; and how many there are between them.
@@ -366,6 +384,11 @@ mod tests {
         }
         let mut kinds = vec![of(reported(1, Need::Fall))];
         kinds.extend((0..520).map(|_| of(long.clone())));
+        let called = PlanEvent::Begun { by: "console".into() };
+        kinds.extend((0..MOST_EVENTS + 7).map(|_| {
+            let (plan, step) = ("bell".to_owned(), String::new());
+            of(CareFact::Plan { case: 1, plan, step, happened: called.clone() })
+        }));
         for n in 0..250 {
             kinds.push(FactKind::CallBegan {
                 call: call(n),
@@ -393,6 +416,7 @@ mod tests {
             let edge = [0, 99, 100, 199].map(|n| ids[n].to_owned());
             assert_eq!(edge, [0, 99, 150, 249].map(|n| call(n).to_string()));
             assert_eq!((record.reports.len(), record.reports_left_out), (512, 9));
+            assert_eq!((record.plan.len(), record.plan_left_out), (MOST_EVENTS as usize, 7));
             let last = &record.calls[199].events;
             let bytes: usize = last.iter().map(|event| event.body.to_string().len()).sum();
             assert!(last.len() > 50 && bytes <= MOST_BYTES_OF_CALL as usize, "{bytes}");

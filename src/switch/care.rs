@@ -851,6 +851,7 @@ impl Switch {
             troubles,
             plan: self.care.plans.of(id).map(|(plan, _)| plan.to_owned()),
             events: self.plan_events(id),
+            events_left_out: self.care.plans.forgotten(id),
         }))
     }
 

@@ -796,9 +796,12 @@ pub struct CaseView {
     /// Its response plan.
     #[serde(default)]
     pub plan: Option<String>,
-    /// What happened in it.
+    /// What happened in it, the last of it.
     #[serde(default)]
     pub events: Vec<CaseEventRow>,
+    /// How many events there were before those; the case's record has them.
+    #[serde(default)]
+    pub events_left_out: u64,
 }
 
 /// Something that is wrong with a unit.

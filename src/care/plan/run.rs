@@ -145,6 +145,8 @@ struct Run {
     /// Sheets on their way.
     sending: BTreeSet<(String, Channel)>,
     history: VecDeque<(Wall, String, Event)>,
+    /// Events before those.
+    forgotten: u64,
     /// When it wants to be looked at.
     wake: Time,
 }
@@ -231,6 +233,11 @@ impl Runs {
         self.runs.get(&case).into_iter().flat_map(|run| &run.history)
     }
 
+    /// How many events there were before those.
+    pub fn forgotten(&self, case: u64) -> u64 {
+        self.runs.get(&case).map_or(0, |run| run.forgotten)
+    }
+
     /// What is to be done next.
     pub fn poll(&mut self) -> Option<Action> {
         self.out.pop_front()
@@ -263,6 +270,7 @@ impl Runs {
         if let Some(old) = self.runs.remove(&case) {
             // Who is in a call of it still is.
             (run.history, run.up, run.sending) = (old.history, old.up, old.sending);
+            run.forgotten = old.forgotten;
         }
         self.runs.insert(case, run);
         self.write(now, case, Event::Begun { by: by.to_owned() });
@@ -491,6 +499,7 @@ impl Runs {
         run.list = list;
         run.up.clear();
         run.history = events.into();
+        run.forget_first();
         let sending: Vec<(String, Channel)> = run.sending.iter().cloned().collect();
         let ended = run.step.is_none();
         self.runs.insert(case, run);
@@ -512,10 +521,8 @@ impl Runs {
         let Some(run) = self.runs.get_mut(&case) else { return };
         let step = run.step.and_then(|step| run.plan.steps.get(step));
         let step = step.map(|step| step.name.clone()).unwrap_or_default();
-        if run.history.len() >= MOST_SHOWN {
-            run.history.pop_front();
-        }
         run.history.push_back((now.wall, step.clone(), event.clone()));
+        run.forget_first();
         let (account, plan) = (run.subject.account.clone(), run.plan.name.clone());
         self.out.push_back(Action::Write { case, account, plan, step, event });
     }

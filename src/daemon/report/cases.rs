@@ -159,6 +159,9 @@ fn story(record: &CaseRecord) -> Vec<(i64, String)> {
     if let (more @ 1.., Some(last)) = (record.reports_left_out, record.reports.last()) {
         lines.push((last.wall, format!("{more} reports after this one are left out")));
     }
+    if let (more @ 1.., Some(last)) = (record.plan_left_out, record.plan.last()) {
+        lines.push((last.wall, format!("{more} events of the plan after this one are left out")));
+    }
     lines.extend(case.talked.map(|at| (at, "somebody talks with the home".to_owned())));
     if let Some(at) = case.closed {
         let outcome = case.outcome.as_deref().unwrap_or_default();

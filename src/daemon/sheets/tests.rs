@@ -34,7 +34,14 @@ fn sheet(way: Way, by: Channel) -> SheetOut {
         plan: String::new(),
     };
     let subscriber = vec![("medical".into(), "heart".into())];
-    let view = CaseView { row, subscriber, troubles: vec![], plan: None, events: vec![] };
+    let view = CaseView {
+        row,
+        subscriber,
+        troubles: vec![],
+        plan: None,
+        events: vec![],
+        events_left_out: 0,
+    };
     let of = SheetOf {
         case: 4_711,
         account: "02155".into(),

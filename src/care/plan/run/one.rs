@@ -8,7 +8,7 @@ use crate::base::{Duration, Now, Time, Wall};
 use crate::care::plan::{Event, Plan, Resource, Subject};
 
 use super::people::people;
-use super::{ANSWERS, LOST, MOST_LOST, NO_WAY_TO_HIM, Run, Up, short};
+use super::{ANSWERS, LOST, MOST_LOST, MOST_SHOWN, NO_WAY_TO_HIM, Run, Up, short};
 
 impl Run {
     pub(super) fn new(plan: Plan, subject: Subject) -> Run {
@@ -29,8 +29,16 @@ impl Run {
             up: BTreeMap::new(),
             sending: BTreeSet::new(),
             history: VecDeque::new(),
+            forgotten: 0,
             wake: Time::NEVER,
         }
+    }
+
+    /// Of very many events the last ones stay, and it is known how many there were.
+    pub(super) fn forget_first(&mut self) {
+        let more = self.history.len().saturating_sub(MOST_SHOWN);
+        self.history.drain(..more);
+        self.forgotten += more as u64;
     }
 
     /// Those who are being called and have taken nothing on.

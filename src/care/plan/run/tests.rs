@@ -223,6 +223,29 @@ fn one_who_is_called_for_another_case_keeps_nobody_from_being_called() {
     assert_eq!(does(&mut after), ["call 1"]);
 }
 
+/// Of a plan that goes on for hours the last events are shown, and how many were before them, over a restart as well.
+#[test]
+fn what_is_not_shown_of_a_long_plan_is_counted() {
+    let contacts = step("contacts", vec![Whom::Contacts]);
+    let mut runs = runs(plan(vec![contacts]));
+    let mut events = Vec::new();
+    for n in 0..300 {
+        runs.begin(at(n), 5, subject(&["1"]), "fall", "").unwrap();
+        let all = std::iter::from_fn(|| runs.poll());
+        events.extend(all.filter_map(|action| match action {
+            Action::Write { step, event, .. } => Some((Wall(0), step, event)),
+            _ => None,
+        }));
+    }
+    let shown = |runs: &Runs| (runs.history(5).count(), runs.forgotten(5));
+    let all = (MOST_SHOWN, (events.len() - MOST_SHOWN) as u64);
+    assert!(shown(&runs) == all && all.1 > 0, "{:?} of {}", shown(&runs), events.len());
+    let mut after = self::runs(runs.plans[0].clone());
+    after.restore(at(400), 5, subject(&["1"]), "fall", events);
+    assert_eq!(shown(&after), all);
+    assert_eq!(shown(&self::runs(runs.plans[0].clone())), (0, 0));
+}
+
 /// Without a channel nobody has been called: the contacts are, as soon as there is one, and the hospital is not called
 /// instead. A gateway that takes calls and loses them is tried again, and not for ever.
 #[test]
