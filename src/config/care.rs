@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::choice::{BellCalls, UnitKeys};
 use super::name::{Label, Name, Number};
+use super::quantity::Period;
 use super::setting::section;
 
 section! {
@@ -46,6 +47,10 @@ section! {
         /// By how much a call that follows an alarm is ahead of others in a queue (of its 100 points); the alarm's own
         /// priority, 0 to 9, comes on top.
         priority: u32 = "80" in ["0", "90"], live;
+        /// How long closed cases are kept, with their reports and what their plans did, by the day on which they were closed.
+        /// Their calls go by `[store] keep`, their recordings by `[record] keep`: as long as a case they are kept where
+        /// those are as long. What is open is kept in any case.
+        keep: Period = "\"60 months\"", live;
     }
 }
 

@@ -472,8 +472,8 @@ section! {
         /// refused with 503, and calls in being go on.
         max_backlog: Size = "\"2 GiB\"" in ["\"16 MiB\"", "\"1 TiB\""], restart;
         /// How long records of calls are kept, with their legs and events, by the day on which they began. Then
-        /// they go, an hour's at a time, those of the care line's cases with the others. Figures stay, and surveys'
-        /// answers, scores, and the cases themselves with their reports and plans.
+        /// they go, an hour's at a time, those of the care line's cases with the others; and so do its check-ins, calls on a
+        /// schedule and notices. Figures stay, and surveys' answers and scores; cases have `[care] keep`.
         keep: Period = "\"24 months\"", live;
     }
 }

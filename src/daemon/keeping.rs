@@ -1,4 +1,5 @@
-//! How long records of calls are kept (`[store] keep`): says the store, every some minutes, which day is the first.
+//! How long records of calls (`[store] keep`) and of the care line's cases (`[care] keep`) are kept: says the store, every
+//! some minutes, which day is the first.
 //!
 //! The rule of days and months is that of recordings (`record::retention`); what goes and how fast is the store's.
 
@@ -22,8 +23,12 @@ const LOOK: Duration = Duration::from_secs(600);
 pub(super) async fn run(operator: Arc<Operator>, journal: Journal) {
     loop {
         let config = operator.config();
-        if let Some(first) = first_moment(Timestamp::now(), config.store.keep, &zone_of(&config)) {
+        let (now, zone) = (Timestamp::now(), zone_of(&config));
+        if let Some(first) = first_moment(now, config.store.keep, &zone) {
             journal.keep_from(first);
+        }
+        if let Some(first) = first_moment(now, config.care.keep, &zone) {
+            journal.keep_cases_from(first);
         }
         tokio::time::sleep(LOOK).await;
     }

@@ -28,7 +28,7 @@ use super::apply;
 use super::database::{Database, Trouble};
 use super::figures::{self, Added};
 use super::journal::Tip;
-use super::keep::Keeper;
+use super::keep::{Keeper, Kept};
 use super::reader::{Batch, Position, Reader};
 use super::state::{Report, State};
 use super::statement::{Hot, Refusal};
@@ -132,8 +132,9 @@ impl Applier {
         };
         let (mut gather, mut keeper) = (GATHER, Keeper::new(Instant::now()));
         loop {
-            let first_kept = self.state.first_kept.load(Relaxed);
-            if let Err(trouble) = keeper.turn(database, first_kept, Instant::now()).await {
+            let (calls, cases) = (&self.state.first_kept, &self.state.first_case);
+            let kept = Kept { calls: calls.load(Relaxed), cases: cases.load(Relaxed) };
+            if let Err(trouble) = keeper.turn(database, kept, Instant::now()).await {
                 return Over::Trouble(trouble);
             }
             // The tip is looked at before the journal's end, so that the last facts are seen.

@@ -7,15 +7,20 @@
 //!        nothing left before it ─▶ rest until the next window
 //! ```
 //!
+//! Of the care line's records each kind has a cut of its own ([`care`]); what is a case's goes by `[care] keep`.
+//!
 //! So at most an hour's records go in [`WINDOW`], 24 times as fast as they came: a clock that stands a year ahead
 //! for an hour costs a day of the oldest records, and not the year's. What is removed here: `events`, `calls`, `legs`,
 //! `call_fields`, text messages that are over, and rows of recordings whose file is gone. What stays: figures, surveys,
-//! scores, wrap-ups, campaigns, subscribers and the care line's cases, with reports and plans. The file does not shrink; its room is used again.
+//! scores, wrap-ups, campaigns and subscribers. The file does not shrink; its room is used again.
+
+mod care;
 
 use std::time::{Duration, Instant};
 
 use sqlx::Connection;
 
+use self::care::{By, PARTS};
 use super::database::{Database, Trouble};
 
 /// Facts that are removed in one transaction.
@@ -32,13 +37,29 @@ const WINDOW: Duration = Duration::from_secs(150);
 /// What may go in a window, milliseconds of the calendar.
 const HOUR: i64 = 3_600_000;
 
+/// The first moments that are kept, milliseconds since 1970.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Kept {
+    /// Of calls, and of what of the care line is no case's.
+    pub(super) calls: i64,
+    /// Of cases, by when they were closed.
+    pub(super) cases: i64,
+}
+
+/// What goes in a window: of before these moments.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Cuts {
+    calls: i64,
+    parts: [i64; PARTS.len()],
+}
+
 /// Goes through the records that are past their time.
 #[derive(Debug)]
 pub(super) struct Keeper {
     /// Not before.
     next: Instant,
-    /// What goes in this window, milliseconds since 1970, and when the next begins.
-    window: Option<(i64, Instant)>,
+    /// What goes in this window, and when the next begins.
+    window: Option<(Cuts, Instant)>,
 }
 
 impl Keeper {
@@ -52,29 +73,43 @@ impl Keeper {
         self.next.saturating_duration_since(now)
     }
 
-    /// Removes some of what is of before `first_kept` (milliseconds since 1970), when it is time.
+    /// Removes some of what is of before the moments in `kept`, when it is time.
     pub(super) async fn turn(
         &mut self,
         database: &mut Database,
-        first_kept: i64,
+        kept: Kept,
         now: Instant,
     ) -> Result<(), Trouble> {
         if now < self.next {
             return Ok(());
         }
-        let (cut, ends) = match self.window {
+        let (cuts, ends) = match self.window {
             Some(window) if now < window.1 => window,
-            _ => {
-                let oldest = oldest(database).await?;
-                let cut = oldest.map_or(i64::MIN, |oldest| first_kept.min(oldest + HOUR));
-                (cut, now + WINDOW)
-            }
+            _ => (cuts(database, kept).await?, now + WINDOW),
         };
-        self.window = Some((cut, ends));
-        let more = remove(database, cut).await?;
+        self.window = Some((cuts, ends));
+        let more = remove(database, cuts).await?;
         self.next = if more { now + STEP } else { ends };
         Ok(())
     }
+}
+
+/// What goes next: of each kind no more than an hour's.
+async fn cuts(database: &mut Database, kept: Kept) -> Result<Cuts, Trouble> {
+    let cut = |first_kept: i64, oldest: Option<i64>| {
+        oldest.map_or(i64::MIN, |oldest| first_kept.min(oldest.saturating_add(HOUR)))
+    };
+    let calls = cut(kept.calls, oldest(database).await?);
+    let mut parts = [i64::MIN; PARTS.len()];
+    for (own, part) in parts.iter_mut().zip(PARTS) {
+        let first_kept = match part.by {
+            By::Calls => kept.calls,
+            By::Cases => kept.cases,
+        };
+        let found = sqlx::query_scalar(part.oldest).fetch_optional(&mut database.connection).await;
+        *own = cut(first_kept, found.map_err(|error| database.sort(&error))?);
+    }
+    Ok(Cuts { calls, parts })
 }
 
 /// When the first record was made of those that may go; a clock that was ahead then hides none behind it.
@@ -105,8 +140,9 @@ const OF_RECORDINGS: &str = "DELETE FROM recordings WHERE rowid IN (SELECT rowid
      WHERE begun < ?1 AND (removed IS NOT NULL OR ended IS NOT NULL AND coalesce(ms, 0) = 0) \
      ORDER BY begun LIMIT ?2)";
 
-/// Removes some records of before `cut`, in one transaction; whether there may be more.
-async fn remove(database: &mut Database, cut: i64) -> Result<bool, Trouble> {
+/// Removes some records of before `cuts`, in one transaction; whether there may be more.
+async fn remove(database: &mut Database, cuts: Cuts) -> Result<bool, Trouble> {
+    let cut = cuts.calls;
     let of_rows = [
         format!("DELETE FROM events WHERE call IN ({CALLS}) AND id < (SELECT max(id) FROM events)"),
         format!("DELETE FROM legs WHERE call IN ({CALLS})"),
@@ -125,6 +161,12 @@ async fn remove(database: &mut Database, cut: i64) -> Result<bool, Trouble> {
         let rows = sqlx::query(sqlx::AssertSqlSafe(delete)).bind(cut).bind(ROWS);
         more |= rows.execute(&mut *transaction).await.map_err(sorted)?.rows_affected() > 0;
     }
+    for (part, cut) in PARTS.iter().zip(cuts.parts) {
+        for delete in part.deletes {
+            let rows = sqlx::query(*delete).bind(cut).bind(ROWS).execute(&mut *transaction).await;
+            more |= rows.map_err(sorted)?.rows_affected() > 0;
+        }
+    }
     transaction.commit().await.map_err(sorted)?;
     Ok(more)
 }
@@ -135,6 +177,11 @@ mod tests {
     use super::*;
 
     const NOW: i64 = 1_800_000_000_000;
+
+    /// Everything of before this goes.
+    fn all(first_kept: i64) -> Kept {
+        Kept { calls: first_kept, cases: first_kept }
+    }
 
     /// A call an hour for as many hours as there are, the last at [`NOW`], and filler behind them.
     async fn filled(path: &std::path::Path, hours: i64) -> Database {
@@ -187,7 +234,7 @@ mod tests {
         let begun = Instant::now();
         let mut keeper = Keeper::new(begun);
         let first_kept = NOW - 40 * HOUR;
-        keeper.turn(&mut database, first_kept, begun).await.unwrap();
+        keeper.turn(&mut database, all(first_kept), begun).await.unwrap();
         assert_eq!(counts(&mut database).await, [100; 5], "not before its time");
         let mut now = begun;
         for window in 1..=5 {
@@ -195,14 +242,14 @@ mod tests {
             while now < ends {
                 now += keeper.rest(now).max(Duration::from_millis(1));
                 if now < ends {
-                    keeper.turn(&mut database, first_kept, now).await.unwrap();
+                    keeper.turn(&mut database, all(first_kept), now).await.unwrap();
                 }
             }
             assert_eq!(counts(&mut database).await[0], 100 - window, "an hour's in each");
         }
         for _ in 0..400 {
             now += keeper.rest(now);
-            keeper.turn(&mut database, first_kept, now).await.unwrap();
+            keeper.turn(&mut database, all(first_kept), now).await.unwrap();
         }
         // Kept: those of the last 40 hours; the call that is open; the recording whose file is there.
         assert_eq!(counts(&mut database).await, [41, 42, 42, 42, 42]);
@@ -219,7 +266,7 @@ mod tests {
         let mut turns = async |database: &mut Database, first_kept: i64| {
             for _ in 0..80 {
                 now += keeper.rest(now);
-                keeper.turn(database, first_kept, now).await.unwrap();
+                keeper.turn(database, all(first_kept), now).await.unwrap();
             }
         };
         turns(&mut database, i64::MIN).await;
@@ -249,14 +296,111 @@ mod tests {
         let mut keeper = Keeper::new(now);
         for _ in 0..3 {
             now += keeper.rest(now);
-            keeper.turn(&mut database, NOW - 40 * HOUR, now).await.unwrap();
+            keeper.turn(&mut database, all(NOW - 40 * HOUR), now).await.unwrap();
         }
         let [_, calls, ..] = counts(&mut database).await;
         assert!((97..100).contains(&calls), "an hour's, not all: {calls}");
         for _ in 0..400 {
             now += keeper.rest(now);
-            keeper.turn(&mut database, NOW - 40 * HOUR, now).await.unwrap();
+            keeper.turn(&mut database, all(NOW - 40 * HOUR), now).await.unwrap();
         }
         assert_eq!(counts(&mut database).await, [42, 42, 42, 42, 42]);
+    }
+
+    /// Runs `count` turns, each when it is time.
+    async fn turns(database: &mut Database, kept: Kept, count: usize) {
+        let mut now = Instant::now();
+        let mut keeper = Keeper::new(now);
+        for _ in 0..count {
+            now += keeper.rest(now);
+            keeper.turn(database, kept, now).await.unwrap();
+        }
+    }
+
+    /// The care line's records of as many hours as there are, one of each kind an hour, the last at [`NOW`]: cases 1 to 5 are
+    /// open, closed, a missed check-in's, a late one's, and of a unit whose only report it was.
+    async fn cared_for(path: &std::path::Path, hours: i64) -> Database {
+        let mut database = Database::open(path).await.unwrap();
+        let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) ";
+        let inserts = [
+            "INSERT INTO cases (id, account, unit, opened, need, priority, place, closed) SELECT i, 'u' || iif(i = 5, 5, 0), \
+             'u', 1, 'fall', 0, '', iif(i = 1, NULL, ?2 - (?1 - i) * 3600000) FROM n",
+            "INSERT INTO reports (id, wall, account, \"by\", device, protocol, meaning, of, code, priority, place, raw, \
+             \"case\", repeat) SELECT i, ?2 - (?1 - i) * 3600000, 'u' || iif(i = 5, 5, 0), 'u', '', 'scaip', 'alarm', 'fall', \
+             1, 0, 'bath', '<mrq/>', i, 0 FROM n",
+            "INSERT INTO reports (id, wall, account, \"by\", device, protocol, meaning, of, code, priority, place, raw, \
+             repeat) SELECT 1000 + i, ?2 - (?1 - i) * 3600000, 'u' || iif(i = 7, 7, 0), 'u', '', 'now-ip', 'began', 'battery', \
+             1, 0, '', '', 0 FROM n",
+            "INSERT INTO plan_events (id, \"case\", wall, account, plan, step, what, body) SELECT i, i, 1, 'u', 'p', '', \
+             'begun', '{}' FROM n",
+            "INSERT INTO check_ins (account, due, state, task) SELECT 'u', ?2 - (?1 - i) * 3600000, \
+             CASE i WHEN 3 THEN 'missed' WHEN 4 THEN 'late' ELSE 'reported' END, iif(i IN (3, 4), i, NULL) FROM n",
+            "INSERT INTO care_calls (list, account, day, state, due, until, next, over) SELECT 'l', 'u', 'd' || i, 'done', 1, \
+             0, 0, iif(i = 1, NULL, ?2 - (?1 - i) * 3600000) FROM n",
+            "INSERT INTO care_rounds (list, day, due, until, region, text, \"by\", people, over) SELECT iif(i = 2, 'old', 'l'), \
+             'd' || i, i, 1, '', '', '', 1, iif(i = 6, NULL, ?2 - (?1 - i) * 3600000) FROM n",
+        ];
+        for insert in inserts {
+            let text = sqlx::AssertSqlSafe(insert.replacen("SELECT", &format!("{fill} SELECT"), 1));
+            let insert = sqlx::query(text).bind(hours).bind(NOW);
+            insert.execute(&mut database.connection).await.unwrap();
+        }
+        database
+    }
+
+    async fn care_counts(database: &mut Database) -> [i64; 7] {
+        let mut counts = [0; 7];
+        for (count, table) in counts.iter_mut().zip([
+            "cases",
+            "reports WHERE \"case\" IS NOT NULL",
+            "reports WHERE \"case\" IS NULL",
+            "plan_events",
+            "check_ins",
+            "care_calls",
+            "care_rounds",
+        ]) {
+            let select = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+            *count = sqlx::query_scalar(select).fetch_one(&mut database.connection).await.unwrap();
+        }
+        counts
+    }
+
+    /// A case is evidence: it stays longer than calls do, whole; what is open stays for ever.
+    #[tokio::test]
+    async fn of_the_care_line_goes_what_is_over_and_a_case_by_a_key_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut database = cared_for(&dir.path().join("belfry.db"), 60).await;
+        turns(&mut database, all(i64::MIN), 20).await;
+        assert_eq!(care_counts(&mut database).await, [60; 7]);
+        turns(&mut database, Kept { calls: i64::MIN, cases: NOW - 40 * HOUR }, 400).await;
+        // Kept: the last 41; what is open; what waits for a person; of the unit without another its last word.
+        assert_eq!(care_counts(&mut database).await, [43, 43, 61, 43, 60, 60, 60]);
+        turns(&mut database, all(NOW - 40 * HOUR), 400).await;
+        // Check-ins: and the one that was missed. Calls: that under way, and the one whose round is. Rounds: that, and the only
+        // one of a list. Reports: the last words of two units.
+        assert_eq!(care_counts(&mut database).await, [43, 43, 43, 43, 42, 43, 43]);
+        turns(&mut database, all(NOW + 1), 400).await;
+        assert_eq!(care_counts(&mut database).await, [2, 2, 3, 2, 1, 2, 3]);
+        let select = "SELECT group_concat(id) FROM (SELECT id FROM cases ORDER BY id)";
+        let ids: String =
+            sqlx::query_scalar(select).fetch_one(&mut database.connection).await.unwrap();
+        assert_eq!(ids, "1,3");
+    }
+
+    /// A clock that stands a year ahead for an hour must not cost the year's cases.
+    #[tokio::test]
+    async fn of_the_care_lines_records_too_an_hours_go_in_a_window() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut database = cared_for(&dir.path().join("belfry.db"), 60).await;
+        let begun = Instant::now();
+        let mut keeper = Keeper::new(begun);
+        let mut now = begun + keeper.rest(begun);
+        let ends = now + WINDOW;
+        while now < ends {
+            keeper.turn(&mut database, all(NOW * 2), now).await.unwrap();
+            now += keeper.rest(now).max(Duration::from_millis(1));
+        }
+        let left = care_counts(&mut database).await;
+        assert!(left.iter().all(|left| (58..=60).contains(left)), "{left:?}");
     }
 }

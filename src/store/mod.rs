@@ -167,6 +167,11 @@ impl Journal {
         self.state.first_kept.store(first.as_millis(), Relaxed);
     }
 
+    /// The same of the care line's cases that were closed before `first`.
+    pub fn keep_cases_from(&self, first: Wall) {
+        self.state.first_case.store(first.as_millis(), Relaxed);
+    }
+
     /// How it is now.
     pub fn health(&self) -> Health {
         self.state.health()

@@ -31,6 +31,8 @@ pub(super) struct State {
     pub(super) stopping: AtomicBool,
     /// Records of calls before this moment may go, milliseconds since 1970.
     pub(super) first_kept: AtomicI64,
+    /// Cases that were closed before this moment may go, milliseconds since 1970.
+    pub(super) first_case: AtomicI64,
     /// Bytes that were found in the journal at start.
     found_bytes: u64,
     max_backlog: u64,
@@ -49,6 +51,7 @@ impl State {
             lost: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             first_kept: AtomicI64::new(i64::MIN),
+            first_case: AtomicI64::new(i64::MIN),
             found_bytes: waiting_bytes,
             max_backlog: settings.max_backlog,
         }
