@@ -1,7 +1,7 @@
 //! The running side: a Unix socket on which operators ask, a line each.
 
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -70,14 +70,10 @@ impl Server {
         let mode = match operators {
             Operators::Own => 0o660,
             Operators::Nobody => 0o600,
-            Operators::Group(gid) => match std::os::unix::fs::chown(path, None, Some(gid)) {
-                Ok(()) => 0o660,
-                Err(error) => {
-                    tracing::error!(
-                        "{} cannot be given to the group {gid}: {error}: the console is for Belfry's user and root \
-                         alone; put Belfry's user into the group, and restart Belfry",
-                        path.display()
-                    );
+            Operators::Group(gid) => match give(path, gid) {
+                Ok(_) => 0o660,
+                Err(why) => {
+                    tracing::error!("{why}");
                     0o600
                 }
             },
@@ -86,6 +82,27 @@ impl Server {
         let task = tokio::spawn(accept(listener, orders));
         Ok(Server { path: path.to_owned(), task })
     }
+}
+
+/// Gives the socket at `path` to a group; whether it had not been that group's.
+///
+/// # Errors
+/// Belfry's user may not, or there is no socket: what is to be done about it. It is then as it was.
+pub fn give(path: &Path, gid: u32) -> Result<bool, String> {
+    let shut = |error: io::Error| {
+        format!(
+            "{} cannot be given to the group {gid}: {error}: the console is for Belfry's user and root alone; \
+             put Belfry's user into the group, and restart Belfry",
+            path.display()
+        )
+    };
+    let now = std::fs::symlink_metadata(path).map_err(shut)?;
+    if now.gid() == gid && now.permissions().mode() & 0o777 == 0o660 {
+        return Ok(false);
+    }
+    std::os::unix::fs::chown(path, None, Some(gid)).map_err(shut)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(shut)?;
+    Ok(true)
 }
 
 impl Drop for Server {

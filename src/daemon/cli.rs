@@ -529,6 +529,18 @@ mod tests {
         own.config.clone()
     }
 
+    /// A reload that is refused is to fail for systemd, too: a signal could not say so.
+    #[test]
+    fn systemd_reloads_by_a_command_that_can_fail() {
+        let unit = include_str!("../../packaging/systemd/belfry.service");
+        let reload = unit.lines().find_map(|line| line.strip_prefix("ExecReload=/usr/bin/"));
+        let words = reload.expect("the unit's reload").split(' ');
+        let cli = Cli::from_arg_matches(&command().get_matches_from(words)).expect("it is right");
+        let Command::Console(console) = cli.command else { panic!("it asks the console") };
+        assert_eq!(console.execute.as_deref(), Some("reload"));
+        assert_eq!(console.file.config, Some("/etc/belfry/belfry.toml".into()));
+    }
+
     #[test]
     fn the_configuration_is_named_before_or_behind_any_command() {
         for line in [

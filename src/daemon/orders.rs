@@ -16,18 +16,18 @@ use tokio::sync::broadcast;
 use super::alarms::Alarms;
 use super::certificates::InForce;
 use super::exchange::Inputs;
-use super::files::{self, Loaded, Source, lines};
+use super::files::{self, Fault, Loaded, Source, lines};
 use super::library::Shelf;
 use super::live::Zone;
 use super::metrics::{self, Tally};
-use super::{api, campaigns, check, playback, recording_keys, records, subscribers};
+use super::{api, campaigns, check, first, playback, recording_keys, records, subscribers};
 use crate::api::subscribers::Wanted;
 use crate::api::{Problem, Tokens};
 use crate::base::CallId;
 use crate::config::Config;
 use crate::console::commands::Order;
 use crate::console::commands::subscriber::SubscriberOrder;
-use crate::console::server::Orders;
+use crate::console::server::{Orders, give};
 use crate::console::{Answer, File, render};
 use crate::engine::disk::keys::Keys;
 use crate::engine::{Clips, WorkerRow};
@@ -258,18 +258,40 @@ impl Operator {
             return Answer::refused("the exchange is about to stop");
         }
         self.figures.alarms.files(&[]);
-        let routes = loaded.plan.route_count();
-        let mut warnings: String = loaded.warnings.iter().map(|w| format!("{w}\n")).collect();
-        if let Some(warning) = &without_keys {
-            tracing::warn!("{warning}");
-            let _ = writeln!(warnings, "{warning}");
+        let notes = [without_keys, open_console(&config)];
+        in_force(loaded.plan.route_count(), count, &loaded.warnings, notes)
+    }
+}
+
+/// What a reload that was done says: warnings of the files first, then what there is to say of keys and the console.
+fn in_force(
+    routes: usize,
+    prompts: usize,
+    warnings: &[Fault],
+    notes: [Option<String>; 2],
+) -> Answer {
+    let mut text: String = warnings.iter().map(|w| format!("{w}\n")).collect();
+    for note in notes.iter().flatten() {
+        tracing::warn!("{note}");
+        let _ = writeln!(text, "{note}");
+    }
+    let _ = write!(
+        text,
+        "in force: {routes} routes, {prompts} prompts; calls in being keep their plan"
+    );
+    let data = serde_json::json!({ "routes": routes, "prompts": prompts, "warnings": warnings });
+    Answer::done(text, data)
+}
+
+/// Gives the console to its group, which may have been missing when Belfry was started; what there is to say of it.
+fn open_console(config: &Config) -> Option<String> {
+    let (socket, group) = (&config.console.socket, config.console.group.as_ref()?);
+    match first::group(group.as_str()).and_then(|gid| give(socket, gid)) {
+        Ok(true) => {
+            Some(format!("the console ({}) is open to the group {group}", socket.display()))
         }
-        Answer::done(
-            format!(
-                "{warnings}in force: {routes} routes, {count} prompts; calls in being keep their plan"
-            ),
-            serde_json::json!({ "routes": routes, "prompts": count, "warnings": loaded.warnings }),
-        )
+        Ok(false) => None,
+        Err(why) => Some(why),
     }
 }
 

@@ -348,7 +348,7 @@ fn start_console(
         Some(Err(why)) => {
             let socket = socket.display();
             tracing::error!(
-                "{why}; until Belfry is started again the console ({socket}) is for its user and root alone"
+                "{why}; and then: belfry console -e reload. Until then the console ({socket}) is for Belfry's user and root alone"
             );
             Operators::Nobody
         }

@@ -137,3 +137,20 @@ async fn the_socket_is_for_whom_it_is_said_to_be() {
     assert_eq!(of(Operators::Nobody), (0o600, own.1));
     assert_eq!(of(Operators::Group(own.1)), own);
 }
+
+/// A group that is made after the start gets the console with the next reload.
+#[test]
+fn the_socket_is_given_to_a_group_later() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("console.sock");
+    let missing = give(&path, 0).expect_err("there is none");
+    assert!(missing.contains("console.sock") && missing.contains("restart Belfry"), "{missing}");
+    let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let mode = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode));
+    mode(0o600).unwrap();
+    let gid = std::fs::metadata(&path).unwrap().gid();
+    assert_eq!(give(&path, gid), Ok(true));
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
+    assert_eq!(give(&path, gid), Ok(false), "it is its already");
+}
