@@ -16,97 +16,25 @@ use super::query::Records;
 use super::row::from_row;
 use super::statement::{Statement, query};
 
-/// A unit's report, and its case.
+/// What a fact says of the care line.
 pub(super) fn statements<'q>(
     fact: &'q Fact,
     account: &'q str,
     what: &'q CareFact,
 ) -> Vec<Statement<'q>> {
     match what {
-        CareFact::Reported {
-            by,
-            protocol,
-            meaning,
-            priority,
-            place,
-            call_back,
-            case,
-            repeat,
-            ..
-        } => {
-            let mut all = Vec::new();
-            // A unit that lives says so each few minutes, for years: when it did last is all there is to it.
-            if *meaning != Meaning::Alive || case.is_some() {
-                all.push(reported(fact, account, what));
-            }
-            // What the centre itself has found is no sign of the unit's.
-            if *protocol != Protocol::Centre {
-                all.push(seen(fact, account));
-            }
-            if let (Meaning::Alarm(need), Some(case)) = (meaning, case) {
-                // Each alarm makes the row: the fact that opened the case may be the one that was lost.
-                let insert = "INSERT INTO cases (id, account, unit, opened, need, priority, place, \
-                              call_back) VALUES (?, ?, ?, ?, ?, ?, ?, ?) \
-                              ON CONFLICT DO UPDATE SET talked = NULL, alarms = alarms + ?, \
-                              priority = max(priority, excluded.priority), \
-                              place = iif(excluded.place = '', place, excluded.place), \
-                              call_back = coalesce(excluded.call_back, call_back), \
-                              need = iif(instr(?, ' ' || need || ' ') > 0, excluded.need, need)";
-                let lesser: String =
-                    need.lesser().map(|own| format!(" {} ", own.as_str())).collect();
-                all.push(
-                    query(insert)
-                        .bind(*case as i64)
-                        .bind(account)
-                        .bind(by)
-                        .bind(fact.wall.0)
-                        .bind(need.as_str())
-                        .bind(i64::from(*priority))
-                        .bind(place)
-                        .bind(call_back.as_ref())
-                        // What was heard before is no alarm more.
-                        .bind(i64::from(!*repeat))
-                        .bind(lesser),
-                );
-            }
-            all.extend(trouble(fact, account, *meaning));
-            all
-        }
-        CareFact::Talked { case } => {
-            let update = "UPDATE cases SET talked = ? WHERE id = ?";
-            vec![query(update).bind(fact.wall.0).bind(*case as i64)]
-        }
-        CareFact::NoCall { case } => {
-            let update = "UPDATE cases SET no_call = ? WHERE id = ?";
-            vec![query(update).bind(fact.wall.0).bind(*case as i64)]
-        }
-        CareFact::CallJoined { case, call } => {
-            let update = "UPDATE cases SET call = ? WHERE id = ?";
-            vec![query(update).bind(call.to_string()).bind(*case as i64)]
-        }
+        CareFact::Reported { .. } => of_report(fact, account, what),
+        CareFact::Talked { .. }
+        | CareFact::NoCall { .. }
+        | CareFact::CallJoined { .. }
+        | CareFact::Plan { .. }
+        | CareFact::Closed { .. } => of_case(fact, account, what).into_iter().collect(),
         CareFact::ReceptionBegan { .. } | CareFact::ReceptionOver { .. } => {
             kept_reports::receptions(fact, what)
         }
-        CareFact::GuardLocked { until, why, by } => {
-            let upsert = "INSERT INTO guard_locks (number, since, until, why, \"by\") \
-                          VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
-                          since = excluded.since, until = excluded.until, why = excluded.why, \
-                          \"by\" = excluded.\"by\"";
-            let lock = query(upsert).bind(account).bind(fact.wall.0);
-            vec![lock.bind(*until).bind(why).bind(by), kept_guard::anew(fact, account)]
-        }
-        CareFact::GuardLifted { .. } => {
-            let delete = query("DELETE FROM guard_locks WHERE number = ?").bind(account);
-            vec![delete, kept_guard::anew(fact, account)]
-        }
-        CareFact::GuardWhite { on: true, by } => {
-            let insert = "INSERT INTO guard_white (number, since, \"by\") VALUES (?, ?, ?) \
-                          ON CONFLICT DO NOTHING";
-            vec![query(insert).bind(account).bind(fact.wall.0).bind(by)]
-        }
-        CareFact::GuardWhite { on: false, .. } => {
-            vec![query("DELETE FROM guard_white WHERE number = ?").bind(account)]
-        }
+        CareFact::GuardLocked { .. }
+        | CareFact::GuardLifted { .. }
+        | CareFact::GuardWhite { .. } => kept_guard::statements(fact, account, what),
         // Events alone; how a line ended is a field of its call.
         CareFact::LockedAlarm { .. } | CareFact::UnitTold { .. } | CareFact::LineEnded { .. } => {
             Vec::new()
@@ -122,18 +50,90 @@ pub(super) fn statements<'q>(
         | CareFact::CareCalled { .. }
         | CareFact::CareCallOver { .. }
         | CareFact::CallsOver { .. } => care_calls::statements(fact, account, what),
+    }
+}
+
+/// A unit's report, the case that it opens or belongs to, and what is wrong with the unit.
+fn of_report<'q>(fact: &'q Fact, account: &'q str, what: &'q CareFact) -> Vec<Statement<'q>> {
+    let CareFact::Reported { protocol, meaning, case, .. } = what else { return Vec::new() };
+    let mut all = Vec::new();
+    // A unit that lives says so each few minutes, for years: when it did last is all there is to it.
+    if *meaning != Meaning::Alive || case.is_some() {
+        all.push(reported(fact, account, what));
+    }
+    // What the centre itself has found is no sign of the unit's.
+    if *protocol != Protocol::Centre {
+        all.push(seen(fact, account));
+    }
+    all.extend(alarmed(fact, account, what));
+    all.extend(trouble(fact, account, *meaning));
+    all
+}
+
+/// An alarm's case. Each alarm makes the row: the fact that opened the case may be the one that was lost.
+fn alarmed<'q>(fact: &'q Fact, account: &'q str, what: &'q CareFact) -> Option<Statement<'q>> {
+    let CareFact::Reported {
+        by,
+        meaning: Meaning::Alarm(need),
+        priority,
+        place,
+        call_back,
+        case: Some(case),
+        repeat,
+        ..
+    } = what
+    else {
+        return None;
+    };
+    let insert = "INSERT INTO cases (id, account, unit, opened, need, priority, place, \
+                  call_back) VALUES (?, ?, ?, ?, ?, ?, ?, ?) \
+                  ON CONFLICT DO UPDATE SET talked = NULL, alarms = alarms + ?, \
+                  priority = max(priority, excluded.priority), \
+                  place = iif(excluded.place = '', place, excluded.place), \
+                  call_back = coalesce(excluded.call_back, call_back), \
+                  need = iif(instr(?, ' ' || need || ' ') > 0, excluded.need, need)";
+    let lesser: String = need.lesser().map(|own| format!(" {} ", own.as_str())).collect();
+    let row = query(insert)
+        .bind(*case as i64)
+        .bind(account)
+        .bind(by)
+        .bind(fact.wall.0)
+        .bind(need.as_str())
+        .bind(i64::from(*priority))
+        .bind(place)
+        .bind(call_back.as_ref());
+    // What was heard before is no alarm more.
+    Some(row.bind(i64::from(!*repeat)).bind(lesser))
+}
+
+/// How a case goes on.
+fn of_case<'q>(fact: &'q Fact, account: &'q str, what: &'q CareFact) -> Option<Statement<'q>> {
+    let wall = fact.wall.0;
+    Some(match what {
+        CareFact::Talked { case } => {
+            query("UPDATE cases SET talked = ? WHERE id = ?").bind(wall).bind(*case as i64)
+        }
+        CareFact::NoCall { case } => {
+            query("UPDATE cases SET no_call = ? WHERE id = ?").bind(wall).bind(*case as i64)
+        }
+        CareFact::CallJoined { case, call } => {
+            let update = query("UPDATE cases SET call = ? WHERE id = ?");
+            update.bind(call.to_string()).bind(*case as i64)
+        }
         CareFact::Plan { case, plan, step, happened } => {
             let insert = "INSERT INTO plan_events (id, \"case\", wall, account, plan, step, what, \
                           body) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
             let body = serde_json::to_string(happened).unwrap_or_default();
-            let row = query(insert).bind(fact.seq as i64).bind(*case as i64).bind(fact.wall.0);
-            vec![row.bind(account).bind(plan).bind(step).bind(happened.word()).bind(body)]
+            let row = query(insert).bind(fact.seq as i64).bind(*case as i64).bind(wall);
+            row.bind(account).bind(plan).bind(step).bind(happened.word()).bind(body)
         }
         CareFact::Closed { case, outcome, by } => {
-            let update = "UPDATE cases SET closed = ?, outcome = ?, closed_by = ? WHERE id = ?";
-            vec![query(update).bind(fact.wall.0).bind(outcome).bind(by).bind(*case as i64)]
+            let update =
+                query("UPDATE cases SET closed = ?, outcome = ?, closed_by = ? WHERE id = ?");
+            update.bind(wall).bind(outcome).bind(by).bind(*case as i64)
         }
-    }
+        _ => return None,
+    })
 }
 
 /// When a unit was heard last.
@@ -196,73 +196,67 @@ fn reported<'q>(fact: &'q Fact, account: &'q str, what: &'q CareFact) -> Stateme
         .bind(reference)
 }
 
+/// A case that is open, as it is kept.
+struct OpenCase {
+    id: i64,
+    account: String,
+    unit: String,
+    opened: i64,
+    need: String,
+    priority: i64,
+    place: String,
+    call_back: Option<String>,
+    alarms: i64,
+    talked: Option<i64>,
+    no_call: Option<i64>,
+    protocol: Option<String>,
+    call: Option<String>,
+    line: Option<String>,
+    check_in: bool,
+}
+from_row!(OpenCase {
+    id,
+    account,
+    unit,
+    opened,
+    need,
+    priority,
+    place,
+    call_back,
+    alarms,
+    talked,
+    no_call,
+    protocol,
+    line,
+    check_in,
+    call
+});
+
+impl OpenCase {
+    /// It, and whether somebody has talked with its home after its last alarm.
+    fn into_case(self) -> (Case, bool) {
+        let mut case = Case::kept(self.id.unsigned_abs(), self.account);
+        case.unit = self.unit;
+        case.opened = Wall(self.opened);
+        // A need of a later version is still a need.
+        case.need = Need::named(&self.need).unwrap_or(Need::Other);
+        case.priority = u8::try_from(self.priority).unwrap_or(0);
+        case.alarms = u32::try_from(self.alarms).unwrap_or(1);
+        (case.place, case.call_back) = (self.place, self.call_back);
+        let protocol = self.protocol.as_deref().and_then(Protocol::named);
+        case.protocol = protocol.unwrap_or(Protocol::Voice);
+        case.check_in = self.check_in;
+        case.line = self.line.as_deref().and_then(LineEnd::named);
+        // Somebody talked in its last call, and nothing says how that ended: it broke off with the process.
+        let cut = self.call.is_some() && self.line.is_none();
+        (case, self.talked.is_some() && !cut)
+    }
+}
+
 impl Records {
     /// The cases that are open, the oldest first, and what units have reported as wrong and not as over.
     pub async fn kept_cases(&self) -> Result<KeptCases, Trouble> {
-        let select = "SELECT id, account, unit, opened, need, priority, place, call_back, alarms, talked, no_call, call, \
-                      (SELECT protocol FROM reports WHERE \"case\" = cases.id \
-                      ORDER BY protocol IN ('voice', 'unknown', 'centre'), id DESC LIMIT 1) \
-                      AS protocol, \
-                      (SELECT value FROM call_fields WHERE call = cases.call AND name = 'line') AS line, \
-                      EXISTS (SELECT 1 FROM check_ins WHERE task = cases.id AND state = 'missed') AS check_in \
-                      FROM cases WHERE closed IS NULL ORDER BY id";
-        struct Row {
-            id: i64,
-            account: String,
-            unit: String,
-            opened: i64,
-            need: String,
-            priority: i64,
-            place: String,
-            call_back: Option<String>,
-            alarms: i64,
-            talked: Option<i64>,
-            no_call: Option<i64>,
-            protocol: Option<String>,
-            call: Option<String>,
-            line: Option<String>,
-            check_in: bool,
-        }
-        from_row!(Row {
-            id,
-            account,
-            unit,
-            opened,
-            need,
-            priority,
-            place,
-            call_back,
-            alarms,
-            talked,
-            no_call,
-            protocol,
-            line,
-            check_in,
-            call
-        });
-        let rows = sqlx::query_as::<_, Row>(select).fetch_all(&self.pool).await;
-        let mut unheard = Vec::new();
-        let case = |row: Row| {
-            if row.no_call.is_some() && row.talked.is_none() {
-                unheard.push(row.id.unsigned_abs());
-            }
-            let mut case = Case::kept(row.id.unsigned_abs(), row.account);
-            case.unit = row.unit;
-            case.opened = Wall(row.opened);
-            // A need of a later version is still a need.
-            case.need = Need::named(&row.need).unwrap_or(Need::Other);
-            case.priority = u8::try_from(row.priority).unwrap_or(0);
-            case.alarms = u32::try_from(row.alarms).unwrap_or(1);
-            (case.place, case.call_back) = (row.place, row.call_back);
-            let protocol = row.protocol.as_deref().and_then(Protocol::named);
-            case.protocol = protocol.unwrap_or(Protocol::Voice);
-            case.check_in = row.check_in;
-            case.line = row.line.as_deref().and_then(LineEnd::named);
-            // Somebody talked in its last call, and nothing says how that ended: it broke off with the process.
-            let cut = row.call.is_some() && row.line.is_none();
-            (case, row.talked.is_some() && !cut)
-        };
-        let cases = rows.map_err(self.sorted())?.into_iter().map(case).collect();
+        let (cases, unheard) = self.open_cases().await?;
         let (settled, missed) = self.kept_check_ins().await?;
         let (tasks, closed_tasks) = (self.kept_tasks().await?, self.kept_closed_tasks().await?);
         let guard = self.kept_guard().await?;
@@ -289,6 +283,23 @@ impl Records {
             cut_sheets,
             calls,
         })
+    }
+
+    /// The cases that are open, each with whether somebody has talked with its home; and those of which it was told that nobody
+    /// has.
+    async fn open_cases(&self) -> Result<(Vec<(Case, bool)>, Vec<u64>), Trouble> {
+        let select = "SELECT id, account, unit, opened, need, priority, place, call_back, alarms, talked, no_call, call, \
+                      (SELECT protocol FROM reports WHERE \"case\" = cases.id \
+                      ORDER BY protocol IN ('voice', 'unknown', 'centre'), id DESC LIMIT 1) \
+                      AS protocol, \
+                      (SELECT value FROM call_fields WHERE call = cases.call AND name = 'line') AS line, \
+                      EXISTS (SELECT 1 FROM check_ins WHERE task = cases.id AND state = 'missed') AS check_in \
+                      FROM cases WHERE closed IS NULL ORDER BY id";
+        let rows = sqlx::query_as::<_, OpenCase>(select).fetch_all(&self.pool).await;
+        let rows = rows.map_err(self.sorted())?;
+        let unheard = |row: &&OpenCase| row.no_call.is_some() && row.talked.is_none();
+        let unheard = rows.iter().filter(unheard).map(|row| row.id.unsigned_abs()).collect();
+        Ok((rows.into_iter().map(OpenCase::into_case).collect(), unheard))
     }
 
     /// What has happened in the plans of open cases, by case. The plan is that of its last event.

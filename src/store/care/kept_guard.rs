@@ -5,15 +5,46 @@ use crate::store::database::Trouble;
 use crate::store::query::Records;
 use crate::store::statement::{Statement, query};
 use crate::switch::care::{KeptCalled, KeptGuard, Lock};
-use crate::switch::fact::Fact;
+use crate::switch::fact::{CareFact, Fact};
 
 /// Calls that are looked at, the newest first.
 const MOST_CALLS: i64 = 100_000;
 /// And how far back, from the newest, milliseconds: the longest `[guard] within`.
 const LOOK_BACK_MS: i64 = 7 * 24 * 3_600 * 1_000;
 
+/// What a fact says of the guard.
+pub(super) fn statements<'q>(
+    fact: &'q Fact,
+    account: &'q str,
+    what: &'q CareFact,
+) -> Vec<Statement<'q>> {
+    match what {
+        CareFact::GuardLocked { until, why, by } => {
+            let upsert = "INSERT INTO guard_locks (number, since, until, why, \"by\") \
+                          VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
+                          since = excluded.since, until = excluded.until, why = excluded.why, \
+                          \"by\" = excluded.\"by\"";
+            let lock = query(upsert).bind(account).bind(fact.wall.0);
+            vec![lock.bind(*until).bind(why).bind(by), anew(fact, account)]
+        }
+        CareFact::GuardLifted { .. } => {
+            let delete = query("DELETE FROM guard_locks WHERE number = ?").bind(account);
+            vec![delete, anew(fact, account)]
+        }
+        CareFact::GuardWhite { on: true, by } => {
+            let insert = "INSERT INTO guard_white (number, since, \"by\") VALUES (?, ?, ?) \
+                          ON CONFLICT DO NOTHING";
+            vec![query(insert).bind(account).bind(fact.wall.0).bind(by)]
+        }
+        CareFact::GuardWhite { on: false, .. } => {
+            vec![query("DELETE FROM guard_white WHERE number = ?").bind(account)]
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// From here on a number's calls are counted anew.
-pub(super) fn anew<'q>(fact: &'q Fact, account: &'q str) -> Statement<'q> {
+fn anew<'q>(fact: &'q Fact, account: &'q str) -> Statement<'q> {
     let upsert = "INSERT INTO guard_counted (number, since) VALUES (?, ?) \
                   ON CONFLICT DO UPDATE SET since = excluded.since";
     query(upsert).bind(account).bind(fact.wall.0)
