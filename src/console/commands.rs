@@ -10,6 +10,7 @@ mod desk;
 mod filter;
 mod gateway;
 mod guard;
+mod line;
 mod named;
 mod plan;
 mod records;
@@ -17,14 +18,17 @@ mod room;
 pub mod subscriber;
 mod supervise;
 pub mod survey;
+mod tracing;
 
 pub use filter::Filter;
+pub use line::{audited, complete, help, help_listed, parse};
+use tracing::{trace, trace_on};
 
-use crate::base::{CallId, Duration};
+use crate::base::CallId;
 use crate::call::conference::Change;
 use crate::switch::Request;
 use crate::switch::console::{
-    CampaignOrder, CareCallOrder, DeskOrder, GuardOrder, PlanOrder, RoomOrder, TraceWhom,
+    CampaignOrder, CareCallOrder, DeskOrder, GuardOrder, PlanOrder, RoomOrder,
 };
 
 /// What a line asks for.
@@ -683,176 +687,6 @@ pub const COMMANDS: &[Command] = &[
 
 fn call(id: &str) -> Result<CallId, String> {
     id.parse().map_err(|error| format!("{error}; 'show calls' lists those in being"))
-}
-
-/// Reads a line. The error says what to write instead.
-pub fn parse(line: &str) -> Result<Order, String> {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let fits = |command: &&Command| {
-        let own: Vec<&str> = command.words.split(' ').collect();
-        words.len() >= own.len() && own.iter().zip(&words).all(|(a, b)| a.eq_ignore_ascii_case(b))
-    };
-    let Some(command) = COMMANDS.iter().filter(fits).max_by_key(|command| command.words.len())
-    else {
-        return Err(unknown(&words.join(" ")));
-    };
-    let rest = words[command.words.split(' ').count()..].join(" ");
-    match (command.argument, rest.as_str()) {
-        (Argument::None, "") | (Argument::Rest(_), _) => {}
-        (Argument::None, more) => {
-            return Err(format!("'{}' takes nothing more: leave out '{more}'", command.words));
-        }
-        (Argument::Call, "") => {
-            return Err(format!("'{}' needs a call's id: {}", command.words, command.example));
-        }
-        (Argument::Word(known), word) if !known.contains(&word) => {
-            return Err(format!("'{}' needs one of: {}", command.words, known.join(", ")));
-        }
-        (Argument::Words(_), "") => {
-            return Err(format!(
-                "'{}' is missing what follows: {}",
-                form(command),
-                command.example
-            ));
-        }
-        (Argument::Call | Argument::Word(_) | Argument::Words(_), _) => {}
-    }
-    (command.make)(&rest)
-}
-
-/// Why there is no such command; where it begins some, which ones.
-fn unknown(line: &str) -> String {
-    let begun = |command: &&Command| {
-        command.words.strip_prefix(line).is_some_and(|rest| rest.starts_with(' '))
-    };
-    let longer: Vec<&str> =
-        COMMANDS.iter().filter(begun).filter_map(|c| c.words.strip_prefix(line)).collect();
-    if !longer.is_empty() && !line.is_empty() {
-        return format!(
-            "'{line}' is missing what follows, one of:{}; 'help {line}' tells about each",
-            longer.join(",")
-        );
-    }
-    let near = |command: &&Command| strsim::damerau_levenshtein(command.words, line);
-    match COMMANDS.iter().min_by_key(near).filter(|c| near(c) <= 4) {
-        _ if line.is_empty() => "write a command; 'help' lists them".into(),
-        Some(command) => format!(
-            "there is no command '{line}'; did you mean '{}'? 'help' lists all",
-            command.words
-        ),
-        None => format!("there is no command '{line}'; 'help' lists them"),
-    }
-}
-
-/// A command as the log has it: what it says of a person stays in the records, with who has changed it.
-pub fn audited(line: &str) -> String {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let kept = match words[..] {
-        ["subscriber", "add", _, _, ..] => 3,
-        ["subscriber", "set", _, _, _, ..] => 4,
-        _ => return line.to_owned(),
-    };
-    format!("{} …", words[..kept].join(" "))
-}
-
-/// The list of commands, or the help on one, or on all that begin so.
-pub fn help(topic: &str) -> Result<String, String> {
-    if topic.is_empty() {
-        let line = |c: &Command| format!("{:<38} {}\n", form(c), c.what);
-        return Ok(COMMANDS.iter().map(line).collect());
-    }
-    let one = |c: &Command| format!("{}\n  {}\n  example: {}\n", form(c), c.what, c.example);
-    let found: String = of_topic(topic).map(one).collect();
-    if found.is_empty() { Err(unknown(topic)) } else { Ok(found) }
-}
-
-fn of_topic(topic: &str) -> impl Iterator<Item = &'static Command> {
-    COMMANDS.iter().filter(move |command| {
-        let rest = command.words.strip_prefix(topic);
-        rest.is_some_and(|rest| topic.is_empty() || rest.is_empty() || rest.starts_with(' '))
-    })
-}
-
-/// The same for machines.
-pub fn help_listed(topic: &str) -> serde_json::Value {
-    let one = |c: &Command| {
-        let form = form(c);
-        serde_json::json!({ "command": c.words, "form": form, "what": c.what, "example": c.example })
-    };
-    of_topic(topic).map(one).collect()
-}
-
-/// A command as it is written.
-fn form(command: &Command) -> String {
-    let argument = match command.argument {
-        Argument::None => return command.words.into(),
-        Argument::Call => "CALL",
-        Argument::Word(_) => "LEVEL",
-        Argument::Words(words) | Argument::Rest(words) => words,
-    };
-    format!("{} {argument}", command.words)
-}
-
-/// `trace CALL [FILE]`.
-fn trace(rest: &str) -> Result<Order, String> {
-    let mut words = rest.split_whitespace();
-    let id = call(words.next().unwrap_or_default())?;
-    let file = words.next().map(str::to_owned);
-    match words.next() {
-        Some(more) => Err(format!("one file is enough: leave out '{more}'")),
-        None => Ok(Order::Trace(id, file)),
-    }
-}
-
-/// The longest watch of calls, minutes, and the usual one.
-const LONGEST_TRACE: u32 = 120;
-const USUAL_TRACE: u32 = 10;
-
-/// `trace on NUMBER|CALL [MINUTES | --for 30 s]`.
-fn trace_on(rest: &str) -> Result<Order, String> {
-    let mut words = rest.split_whitespace();
-    let whom = words.next().unwrap_or_default();
-    let long: Vec<&str> = words.collect();
-    let longest = Duration::from_secs(u64::from(LONGEST_TRACE) * 60);
-    let time = trace_time(&long).filter(|time| *time > Duration::ZERO && *time <= longest);
-    let number = |c: char| c.is_ascii_digit() || "+*#".contains(c);
-    let whom = match whom.parse::<CallId>() {
-        // A number is no call's id, be it as long as one.
-        Ok(call) if !whom.chars().all(number) => Some(TraceWhom::Call(call)),
-        _ if whom.len() <= 64 && !whom.is_empty() => Some(TraceWhom::Number(whom.to_owned())),
-        _ => None,
-    };
-    match (whom, time) {
-        (Some(whom), Some(time)) => Ok(Order::Ask(Request::TraceOn(whom, time))),
-        _ => Err(format!(
-            "write a number or a call's id, and minutes (1 to {LONGEST_TRACE}) or a time if you like: \
-             trace on 013800138000; trace on 013800138000 --for 30 s"
-        )),
-    }
-}
-
-/// How long calls are watched: minutes, or `--for` and a number with `s` or `min`.
-fn trace_time(words: &[&str]) -> Option<Duration> {
-    let (number, seconds) = match *words {
-        [] => return Some(Duration::from_secs(u64::from(USUAL_TRACE) * 60)),
-        [minutes] => (minutes, 60),
-        ["--for", number, "s"] => (number, 1),
-        ["--for", number, "min"] => (number, 60),
-        ["--for", written] => match (written.strip_suffix("min"), written.strip_suffix('s')) {
-            (Some(number), _) => (number, 60),
-            (None, Some(number)) => (number, 1),
-            (None, None) => return None,
-        },
-        _ => return None,
-    };
-    Some(Duration::from_secs(u64::from(number.parse::<u32>().ok()?) * seconds))
-}
-
-/// What can follow what was written, for completion: whole words.
-pub fn complete(line: &str) -> Vec<String> {
-    let whole = COMMANDS.iter().map(|c| c.words.to_owned());
-    let levels = LEVELS.iter().map(|level| format!("log level {level}"));
-    whole.chain(levels).filter(|words| words.starts_with(line) && words != line).collect()
 }
 
 #[cfg(test)]
