@@ -56,6 +56,7 @@ mod recording_keys;
 mod recordings;
 mod records;
 mod report;
+mod restoring;
 pub mod sample;
 mod serve;
 mod sheets;
@@ -63,5 +64,6 @@ mod subscribers;
 mod surveys;
 mod system_log;
 mod trial;
+mod watch;
 
 pub use cli::main;

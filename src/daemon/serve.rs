@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, bounded};
 use jiff::tz::TimeZone;
 use tokio::runtime::Runtime;
 
@@ -30,9 +29,11 @@ use super::live::{Live, Zone};
 use super::lookups::Lookups;
 use super::metrics::Tally;
 use super::orders::{Figures, Operator, Pending};
+use super::restoring::{restore, seal_the_rest};
 use super::sample::Place;
 use super::sheets::Sheets;
-use super::{campaigns, check, first, homes, log, notify, recording_keys};
+use super::watch::Watch;
+use super::{check, first, homes, log, notify, recording_keys};
 use crate::base::Rng;
 use crate::config::{Backend, Config, SipAddress, Workers};
 use crate::console::server::{Operators, Server};
@@ -45,13 +46,8 @@ use crate::net::mail::Post;
 use crate::net::tls::Tls;
 use crate::net::{Inbound, Listen, Sip, Streams};
 use crate::sip::Transport;
-use crate::store::{Awaited, Journal, Records, Report, Settings, Store, Trouble};
-use crate::switch::calling_back::KeptBack;
-use crate::switch::care::{KeptCases, Update};
-use crate::switch::fact::{AlarmWhat, Fact};
-use crate::switch::messages::Held;
-use crate::switch::recovery::KeptBinding;
-use crate::switch::signing::SignedIn;
+use crate::store::{Awaited, Records, Settings, Store, Trouble};
+use crate::switch::fact::Fact;
 use crate::switch::{DiskEvent, Input, Request, Setup, Switch, sip_transport};
 use crate::trace::{self, Trace};
 use crate::wire::srtp::KeySource;
@@ -65,19 +61,11 @@ const DATABASE_MAY_BE_AWAY: Duration = Duration::from_secs(2);
 /// How long the store's thread may take to leave the database.
 const STORE_MAY_CLOSE: Duration = Duration::from_millis(500);
 /// How often the store's reports and room for facts are looked at.
-const STORE_LOOK: Duration = Duration::from_millis(200);
-
-/// The subscribers' copy is taken when the records are not read after so long.
-const COPY_AFTER: Duration = Duration::from_secs(2);
-/// How often records that cannot be read are tried.
-const READ_AGAIN: Duration = Duration::from_secs(1);
+pub(super) const STORE_LOOK: Duration = Duration::from_millis(200);
 
 /// The exit code when the files are at fault (sysexits.h, EX_CONFIG): the unit does not start Belfry again
 /// and again then.
 const WRONG_FILES: u8 = 78;
-/// Recordings without a checksum that are asked for at once, and how often in one run.
-const UNSEALED_PAGE: u32 = 500;
-const UNSEALED_PAGES: u32 = 1_000;
 
 /// How often the files of certificates are looked at.
 const CERTIFICATES_LOOK: Duration = Duration::from_secs(60);
@@ -302,7 +290,7 @@ fn setup(
     })
 }
 
-fn start_runtime() -> Result<Runtime, String> {
+pub(super) fn start_runtime() -> Result<Runtime, String> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.worker_threads(2).enable_all().build().map_err(|e| format!("tokio: {e}"))
 }
@@ -664,195 +652,6 @@ fn start_sip(config: &Config, runtime: &Runtime, inputs: &Inputs, tls: Tls) -> R
     Sip::start(&listen, streams, Arc::new(deliver)).map_err(|e| e.to_string())
 }
 
-/// Looks after the store: its reports go to the log, and whether facts can be written down to the
-/// switch.
-struct Watch {
-    stop: crossbeam_channel::Sender<()>,
-    thread: JoinHandle<()>,
-}
-
-impl Watch {
-    fn start(store: &Store, inputs: Inputs) -> Watch {
-        let (stop, stopped) = bounded(1);
-        let (journal, reports) = (store.journal(), store.reports().clone());
-        let thread = std::thread::spawn(move || {
-            let mut accepting = true;
-            while stopped.recv_timeout(STORE_LOOK).is_err_and(|e| e.is_timeout()) {
-                tell_reports(&reports, &inputs);
-                if journal.accepting() != accepting {
-                    accepting = !accepting;
-                    inputs.tell(Input::JournalFull(!accepting));
-                }
-            }
-        });
-        Watch { stop, thread }
-    }
-    fn stop(self) {
-        let _ = self.stop.send(());
-        let _ = self.thread.join();
-    }
-}
-
-/// What phones' users wish, which messages are held and who was registered comes from the records, as soon as those have all
-/// that was written before the start: however long the database is away.
-async fn restore(
-    journal: Journal,
-    (database, copy): (PathBuf, PathBuf),
-    inputs: Inputs,
-    alarms: Arc<Alarms>,
-) {
-    let reading = async {
-        while !journal.has_former() {
-            tokio::time::sleep(STORE_LOOK / 4).await;
-        }
-        read_at_last(&database, READ_AGAIN, tell_unread).await
-    };
-    tokio::pin!(reading);
-    let read = match tokio::time::timeout(COPY_AFTER, &mut reading).await {
-        Ok(read) => read,
-        // Whose a bell is is not to wait for the database.
-        Err(_) => {
-            homes::tell(&copy, &inputs).await;
-            reading.await
-        }
-    };
-    let (wishes, held, bindings, cases, agents, backs, subscribers) = read;
-    tokio::spawn(homes::keep(database.clone(), copy));
-    alarms.restore(&cases);
-    let all = [
-        Input::Cases(cases),
-        Input::Subscribers(Box::new(subscribers)),
-        Input::Wishes(wishes),
-        Input::Registrations(bindings),
-        Input::Messages(held),
-        Input::SignedIn(agents),
-        Input::CallBacks(backs),
-    ];
-    for mut input in all {
-        while let Err(again) = inputs.offer(input) {
-            input = again;
-            tokio::time::sleep(STORE_LOOK).await;
-        }
-    }
-    while let Err(why) = campaigns::tell(&database, inputs.clone(), true).await {
-        tracing::warn!("campaigns wait for the records: {why}");
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-}
-
-/// What the records keep, read again and again until it can be. Told are the first trouble, each other one, and the end.
-async fn read_at_last(
-    database: &Path,
-    pause: Duration,
-    mut tell: impl FnMut(Option<&Trouble>),
-) -> KeptRows {
-    let mut told = None;
-    loop {
-        match kept(database).await {
-            Ok(kept) => {
-                if told.is_some() {
-                    tell(None);
-                }
-                return kept;
-            }
-            Err(trouble) => {
-                if told.as_ref() != Some(&trouble) {
-                    tell(Some(&trouble));
-                }
-                told = Some(trouble);
-                tokio::time::sleep(pause).await;
-            }
-        }
-    }
-}
-
-fn tell_unread(trouble: Option<&Trouble>) {
-    match trouble {
-        Some(trouble) => tracing::error!(
-            "cases, messages, phones, agents, call-backs and subscribers of before the start are not in force \
-             yet: {trouble}; the records are read again each second"
-        ),
-        None => tracing::info!("what was before the start is in force: the records could be read"),
-    }
-}
-
-/// Has recordings sealed for which the records have no checksum: those that waited for theirs when the last run
-/// ended, by and by, the newest first.
-async fn seal_the_rest(journal: Journal, database: PathBuf, sealer: Sealer) {
-    while !journal.has_former() {
-        tokio::time::sleep(STORE_LOOK).await;
-    }
-    let mut before = i64::MAX;
-    for _ in 0..UNSEALED_PAGES {
-        let page = async { Records::open(&database).await?.unsealed(before, UNSEALED_PAGE).await };
-        let page = match page.await {
-            Ok(page) => page,
-            Err(trouble) => {
-                tracing::warn!("recordings without a checksum wait for the next start: {trouble}");
-                return;
-            }
-        };
-        let Some((last, _)) = page.last() else { return };
-        before = *last;
-        for (_, path) in &page {
-            while !sealer.seal_old(path) {
-                tokio::time::sleep(STORE_LOOK).await;
-            }
-        }
-    }
-}
-
-/// What the records keep for the exchange: number, wish and value; messages; registrations; cases; agents;
-/// call-backs; subscribers.
-type KeptRows = (
-    Vec<(String, String, String)>,
-    Vec<Held>,
-    Vec<KeptBinding>,
-    KeptCases,
-    Vec<SignedIn>,
-    Vec<KeptBack>,
-    Update,
-);
-
-async fn kept(database: &Path) -> Result<KeptRows, Trouble> {
-    let records = Records::open(database).await?;
-    Ok((
-        records.wishes().await?,
-        records.held_messages().await?,
-        records.kept_bindings().await?,
-        records.kept_cases().await?,
-        records.signed_in().await?,
-        records.call_backs().await?,
-        records.all_subscribers().await?,
-    ))
-}
-
-fn tell_reports(reports: &Receiver<Report>, inputs: &Inputs) {
-    for report in reports.try_iter() {
-        let (what, raised, detail) = match report {
-            Report::JournalMended { cut, damaged } => {
-                tracing::warn!(
-                    "journal: {cut} bytes of a half-written record cut off, {damaged} damaged records"
-                );
-                continue;
-            }
-            Report::FactRefused { seq, why } => {
-                tracing::error!("database: fact {seq} was refused: {why}");
-                continue;
-            }
-            Report::JournalStopped { why } => (AlarmWhat::JournalStopped, true, why),
-            Report::JournalResumed => (AlarmWhat::JournalStopped, false, String::new()),
-            Report::DatabaseAway(trouble) => (AlarmWhat::DatabaseAway, true, trouble.to_string()),
-            Report::DatabaseBack => (AlarmWhat::DatabaseAway, false, String::new()),
-        };
-        match raised {
-            true => tracing::error!("{}: {detail}", what.as_str()),
-            false => tracing::info!("{}: over", what.as_str()),
-        }
-        inputs.tell(Input::Alarm { what, raised, detail });
-    }
-}
-
 /// Opens the records for reading.
 pub(super) fn records(runtime: &Runtime, database: &Path) -> Result<Records, String> {
     runtime.block_on(Records::open(database)).map_err(|e| e.to_string())
@@ -861,29 +660,6 @@ pub(super) fn records(runtime: &Runtime, database: &Path) -> Result<Records, Str
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Otherwise the board stays empty and nobody knows why.
-    #[test]
-    fn records_that_cannot_be_read_are_told_once_and_read_in_the_end() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("belfry.db");
-        let runtime = start_runtime().unwrap();
-        let mut said = Vec::new();
-        runtime.block_on(async {
-            let reading = read_at_last(&path, Duration::from_millis(5), |trouble| {
-                said.push(trouble.map(Trouble::to_string));
-            });
-            let mending = async {
-                tokio::time::sleep(Duration::from_millis(60)).await;
-                drop(crate::store::database::Database::open(&path).await.unwrap());
-            };
-            let ((.., subscribers), ()) = tokio::join!(reading, mending);
-            assert_eq!(subscribers.put.len(), 0);
-        });
-        assert!(said[0].as_ref().is_some_and(|why| why.contains("belfry.db")), "{said:?}");
-        assert_eq!(said.iter().filter(|said| said.is_none()).count(), 1, "{said:?}");
-        assert!(said.last().is_some_and(Option::is_none) && said.len() <= 4, "{said:?}");
-    }
 
     /// A reload that hangs must not keep the service from being stopped.
     #[tokio::test]
