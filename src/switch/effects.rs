@@ -53,21 +53,7 @@ impl Switch {
 
     /// Does one effect. `Some`: it is done already, go on.
     fn act(&mut self, now: Now, id: CallId, effect: Effect) -> Option<Happening> {
-        let settles = matches!(effect, Effect::Answer | Effect::Collect(_) | Effect::Echo { .. });
-        if settles || effect == (Effect::Wait { ms: None }) {
-            self.transfer_settled(now, id);
-        }
-        let active = self.calls.get_mut(&id)?;
-        let subject = active.subject();
-        if !matches!(effect, Effect::End | Effect::Log { .. }) {
-            let before = core::mem::replace(&mut active.doing, Doing::Waiting(Time::NEVER));
-            if matches!(before, Doing::Echoing { .. }) {
-                self.out.push_back(Output::Media(Command::Unbridge { leg: subject }));
-            }
-            if matches!(before, Doing::Receiving(_)) {
-                self.reception_left(now, id);
-            }
-        }
+        let subject = self.step_left(now, id, &effect)?;
         let active = self.calls.get_mut(&id)?;
         if !ends_or_notes(&effect) {
             active.talk_cause = None;
@@ -115,7 +101,6 @@ impl Switch {
                 return None;
             }
             Effect::PlayOver { items } => self.play_over(now, id, subject, items),
-            Effect::Collect(collect) => return self.collect(now, id, subject, collect),
             Effect::Music { class } => {
                 self.hear_clip(now, subject, music(&class));
             }
@@ -125,17 +110,18 @@ impl Switch {
                 self.calls.get_mut(&id)?.doing = Doing::Waiting(until);
                 return None;
             }
-            Effect::Echo { ms, stop_on } => return self.echo(now, id, subject, ms, stop_on),
-            Effect::Dial(dial) => return self.dial(now, id, *dial),
-            Effect::Conference(wanted) => return self.confer(now, id, subject, *wanted),
             Effect::AskQueue(_) | Effect::Queue(_) if asked == Some(Instead::Closed) => {
                 let line = format!("call {id}: a queue is not to be asked by keys; it is closed");
                 self.log(super::Level::Warning, line);
                 return Some(Happening::Queued(effect::QueueEnd::Closed));
             }
-            Effect::AskQueue(wanted) => return self.ask_queue(now, id, subject, *wanted),
-            Effect::Queue(wanted) => return self.join_queue(now, id, subject, *wanted),
-            Effect::Lookup(lookup) => return self.look_up(now, id, *lookup),
+            Effect::Collect(_)
+            | Effect::Echo { .. }
+            | Effect::Dial(_)
+            | Effect::Conference(_)
+            | Effect::AskQueue(_)
+            | Effect::Queue(_)
+            | Effect::Lookup(_) => return self.bring(now, id, subject, effect),
             Effect::SendDigits { digits, on_ms, off_ms } => {
                 self.calls.get_mut(&id)?.doing = Doing::Sending;
                 self.send_digits(now, subject, digits, on_ms, off_ms);
@@ -143,6 +129,40 @@ impl Switch {
             }
         }
         Some(Happening::Done)
+    }
+
+    /// The step before is left, as far as something of it goes on; gives the party for whom the plan runs.
+    fn step_left(&mut self, now: Now, id: CallId, effect: &Effect) -> Option<LegId> {
+        let settles = matches!(effect, Effect::Answer | Effect::Collect(_) | Effect::Echo { .. });
+        if settles || *effect == (Effect::Wait { ms: None }) {
+            self.transfer_settled(now, id);
+        }
+        let active = self.calls.get_mut(&id)?;
+        let subject = active.subject();
+        if !matches!(effect, Effect::End | Effect::Log { .. }) {
+            let before = core::mem::replace(&mut active.doing, Doing::Waiting(Time::NEVER));
+            if matches!(before, Doing::Echoing { .. }) {
+                self.out.push_back(Output::Media(Command::Unbridge { leg: subject }));
+            }
+            if matches!(before, Doing::Receiving(_)) {
+                self.reception_left(now, id);
+            }
+        }
+        Some(subject)
+    }
+
+    /// Effects that bring the caller to somebody or something, which says by itself what came of it.
+    fn bring(&mut self, now: Now, id: CallId, subject: LegId, effect: Effect) -> Option<Happening> {
+        match effect {
+            Effect::Collect(collect) => self.collect(now, id, subject, collect),
+            Effect::Echo { ms, stop_on } => self.echo(now, id, subject, ms, stop_on),
+            Effect::Dial(dial) => self.dial(now, id, *dial),
+            Effect::Conference(wanted) => self.confer(now, id, subject, *wanted),
+            Effect::AskQueue(wanted) => self.ask_queue(now, id, subject, *wanted),
+            Effect::Queue(wanted) => self.join_queue(now, id, subject, *wanted),
+            Effect::Lookup(lookup) => self.look_up(now, id, *lookup),
+            _ => Some(Happening::Done),
+        }
     }
 
     /// What a plan writes down.

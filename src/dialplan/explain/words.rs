@@ -3,7 +3,8 @@
 use super::{Teller, seconds};
 use crate::dialplan::effect::Keys;
 use crate::dialplan::model::{
-    DialOp, Groups, LookupOp, LookupWhat, MeanwhileOp, MenuMove, Op, Reason, StopOn, TargetOp,
+    DialOp, Groups, LookupOp, LookupWhat, MeanwhileOp, Media, MenuMove, Op, Reason, StopOn,
+    TargetOp,
 };
 use crate::dialplan::template::Template;
 
@@ -21,14 +22,7 @@ impl Teller<'_> {
             Op::Hangup { cause: Reason::Text(text) } => format!("hang up ({})", self.text(text)),
             Op::Respond { status } => format!("hang up (SIP status {status})"),
             Op::PlayOver { items } => format!("play {} over what follows", self.media(items)),
-            Op::Play { items, stop_on, times } => {
-                let stop = match stop_on {
-                    StopOn::Keys(Keys::NONE) | StopOn::Variable => String::new(),
-                    StopOn::Keys(keys) => format!(", stopped by {keys}"),
-                };
-                let times = if *times > 1 { format!(", {times} times") } else { String::new() };
-                format!("play {}{times}{stop}", self.media(items))
-            }
+            Op::Play { items, stop_on, times } => self.play(items, stop_on, *times),
             Op::Say { kind, value, .. } => format!("say the {} {}", kind.name(), self.text(value)),
             Op::Menu { name } => format!("menu '{}'", self.text(name)),
             Op::MenuMove(MenuMove::Again) => "play the menu again".into(),
@@ -42,17 +36,47 @@ impl Teller<'_> {
                 op.max,
                 self.text(&op.into)
             ),
-            Op::Set(pairs) => {
-                let pairs: Vec<_> = pairs
-                    .iter()
-                    .map(|(n, v)| format!("{} = '{}'", self.text(n), self.text(v)))
-                    .collect();
-                format!("set {}", pairs.join(", "))
-            }
+            Op::Set(pairs) => self.set(pairs),
             Op::Unset(names) => format!(
                 "unset {}",
                 names.iter().map(|n| self.text(n)).collect::<Vec<_>>().join(", ")
             ),
+            Op::If { .. }
+            | Op::Goto { .. }
+            | Op::Transfer { .. }
+            | Op::Extension { .. }
+            | Op::Call { .. }
+            | Op::Return
+            | Op::Wait { .. }
+            | Op::Echo { .. }
+            | Op::Nothing
+            | Op::Stop
+            | Op::Lacking { .. } => self.onward(op),
+            Op::Music { class } => format!("music '{}'", self.text(class)),
+            Op::StopMusic => "stop the music".into(),
+            Op::Dial(op) => self.dial(op),
+            Op::Queue(op) => format!("wait in the queue '{}'", self.text(&op.name)),
+            Op::Lookup(op) => self.lookup(op),
+            Op::Conference(op) => {
+                let pin = if op.pin.source().is_empty() { "" } else { ", by a PIN" };
+                let record = if op.record { ", recorded" } else { "" };
+                format!("conference '{}'{pin}{record}", self.text(&op.name))
+            }
+            Op::Record(change) => format!("recording: {change:?}").to_lowercase(),
+            Op::SendDigits { digits, .. } => format!("send the digits {}", self.text(digits)),
+            Op::Survey { name } => format!("survey '{}'", self.text(name)),
+            Op::Language { language } => format!("language {}", self.text(language)),
+            Op::Note { name, value } => {
+                format!("note {} = '{}'", self.text(name), self.text(value))
+            }
+            Op::Log { text, .. } => format!("log '{}'", self.text(text)),
+            Op::Info => "log the variables".into(),
+        }
+    }
+
+    /// A step that says where the plan goes on, or when.
+    fn onward(&self, op: &Op) -> String {
+        match op {
             Op::If { test, .. } => {
                 let outcome = test.ask(self.view);
                 if outcome.holds {
@@ -74,25 +98,6 @@ impl Teller<'_> {
             Op::Wait { ms: None } => "wait until the caller goes".into(),
             Op::Echo { ms: Some(ms), .. } => format!("echo for {}", seconds(*ms)),
             Op::Echo { ms: None, .. } => "echo until the caller goes".into(),
-            Op::Music { class } => format!("music '{}'", self.text(class)),
-            Op::StopMusic => "stop the music".into(),
-            Op::Dial(op) => self.dial(op),
-            Op::Queue(op) => format!("wait in the queue '{}'", self.text(&op.name)),
-            Op::Lookup(op) => self.lookup(op),
-            Op::Conference(op) => {
-                let pin = if op.pin.source().is_empty() { "" } else { ", by a PIN" };
-                let record = if op.record { ", recorded" } else { "" };
-                format!("conference '{}'{pin}{record}", self.text(&op.name))
-            }
-            Op::Record(change) => format!("recording: {change:?}").to_lowercase(),
-            Op::SendDigits { digits, .. } => format!("send the digits {}", self.text(digits)),
-            Op::Survey { name } => format!("survey '{}'", self.text(name)),
-            Op::Language { language } => format!("language {}", self.text(language)),
-            Op::Note { name, value } => {
-                format!("note {} = '{}'", self.text(name), self.text(value))
-            }
-            Op::Log { text, .. } => format!("log '{}'", self.text(text)),
-            Op::Info => "log the variables".into(),
             Op::Nothing => "nothing".into(),
             Op::Stop => "end".into(),
             Op::Lacking { app, ends_call: true } => {
@@ -101,7 +106,22 @@ impl Teller<'_> {
             Op::Lacking { app, ends_call: false } => {
                 format!("'{app}' is not in Belfry: passed over")
             }
+            _ => String::new(),
         }
+    }
+
+    fn play(&self, items: &[Media], stop_on: &StopOn, times: u32) -> String {
+        let stop = match stop_on {
+            StopOn::Keys(Keys::NONE) | StopOn::Variable => String::new(),
+            StopOn::Keys(keys) => format!(", stopped by {keys}"),
+        };
+        let times = if times > 1 { format!(", {times} times") } else { String::new() };
+        format!("play {}{times}{stop}", self.media(items))
+    }
+
+    fn set(&self, pairs: &[(Template, Template)]) -> String {
+        let pair = |(n, v): &(Template, Template)| format!("{} = '{}'", self.text(n), self.text(v));
+        format!("set {}", pairs.iter().map(pair).collect::<Vec<_>>().join(", "))
     }
 
     fn destination(&self, number: &Template, context: &Option<Template>) -> String {
