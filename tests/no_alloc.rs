@@ -75,6 +75,7 @@ fn params(codec: Codec, pt: u8, remote: SocketAddr) -> StreamParams {
         send: true,
         receive: true,
         inband_dtmf: false,
+        inband_until_event: false,
         srtp: None,
     }
 }

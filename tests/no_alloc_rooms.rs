@@ -79,6 +79,7 @@ fn plane() -> Plane {
             receive: true,
             xr: false,
             inband_dtmf: n == 5,
+            inband_until_event: false,
             srtp: None,
         };
         plane.command(Time::ZERO, Command::Set { leg, params });

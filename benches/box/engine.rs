@@ -110,6 +110,7 @@ fn params(remote: SocketAddr) -> StreamParams {
         send: true,
         receive: true,
         inband_dtmf: false,
+        inband_until_event: false,
         srtp: None,
     }
 }

@@ -201,6 +201,7 @@ fn params(codec: Codec, remote: SocketAddr) -> StreamParams {
         receive: true,
         xr: false,
         inband_dtmf: false,
+        inband_until_event: false,
         srtp: None,
     }
 }

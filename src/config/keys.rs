@@ -211,8 +211,10 @@ section! {
         /// The codecs that are offered and accepted, the preferred first.
         codecs: Vec<Codec> = "[\"PCMA\", \"PCMU\"]", live;
         /// How keys are carried to phones and gateways that say nothing else. Telephone-events and INFO that arrive
-        /// are understood always, tones in the audio of whoever agrees on no telephone-events. A gateway that agrees on
-        /// them and passes tones all the same needs `"inband"` in its `[[gateway]]`, or its own setting put right.
+        /// are understood always, tones in the audio of whoever agrees on no telephone-events. Of who agrees on them and
+        /// passes tones all the same, tones in G.711 are understood where the dialplan takes keys (menus, prompts,
+        /// queues, PINs), until the first telephone-event comes; not in talks and conferences, where a voice may sound
+        /// like one: a gateway that passes tones there too needs `"inband"` in its `[[gateway]]`.
         dtmf: Dtmf = "\"rfc4733\"", live;
         /// Who has sent no RTP for so long, while neither side is on hold, is gone: the leg is ended
         /// (it takes up to 5 s more to be seen), and the call with it when it is the caller's. A

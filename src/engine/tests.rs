@@ -173,6 +173,7 @@ impl Peer {
             send: true,
             receive: true,
             inband_dtmf: false,
+            inband_until_event: false,
             srtp: None,
         }
     }

@@ -387,6 +387,7 @@ mod tests {
             send: true,
             receive: true,
             inband_dtmf: true,
+            inband_until_event: false,
             srtp: None,
         }
     }

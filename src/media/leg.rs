@@ -58,6 +58,10 @@ pub(super) const MOST_TAPS: usize = 2;
 /// A digit heard in the audio is the one that telephone-events told if it comes this soon after.
 const SAME_KEY: Duration = Duration::from_millis(400);
 
+/// The first telephone-event tells the digit that was heard in the audio if it comes this soon after: some tell of a key
+/// when it is let go.
+const SAME_TONE: Duration = Duration::from_secs(1);
+
 /// Datagrams of a DTLS handshake that are taken of a leg's peer in a second: a whole one has about ten.
 const MOST_HANDSHAKE: u32 = 50;
 
@@ -183,6 +187,10 @@ pub(super) struct Leg {
     pub(super) keys_allowance: Allowance,
     /// The last digit that a telephone-event told.
     pub(super) last_event: Option<(char, Time)>,
+    /// Whether it tells its keys by telephone-events: one has come.
+    pub(super) tells_events: bool,
+    /// The last digit that was heard in its audio.
+    pub(super) last_tone: Option<(char, Time)>,
     /// Timestamp of an event that began while the partner could not be told of it: its later packets
     /// are not the partner's either.
     pub(super) withheld: Option<u32>,
@@ -354,6 +362,8 @@ impl Leg {
             handshake_allowance: Allowance::a_second(MOST_HANDSHAKE),
             keys_allowance: Allowance::default(),
             last_event: None,
+            tells_events: false,
+            last_tone: None,
             withheld: None,
             held_keys: HeldKeys::default(),
             inserted: None,
@@ -418,12 +428,20 @@ impl Leg {
 
     /// Whether it listens for digits or tones in the audio.
     pub(super) fn detects(&self) -> bool {
-        self.params.as_ref().is_some_and(|p| p.receive && (p.inband_dtmf || self.tones.is_some()))
+        self.detects_digits() || self.receives() && self.tones.is_some()
     }
 
     /// Whether it listens for digits in the audio.
     pub(super) fn detects_digits(&self) -> bool {
-        self.params.as_ref().is_some_and(|p| p.receive && p.inband_dtmf)
+        let Some(params) = &self.params else { return false };
+        params.receive
+            && (params.inband_dtmf || params.inband_until_event && self.may_tell_by_tones())
+    }
+
+    /// Whether tones in its audio may still be its keys though it agreed on telephone-events: none has come, and what
+    /// is heard is for nobody but us.
+    pub(super) fn may_tell_by_tones(&self) -> bool {
+        !self.tells_events && self.partner.is_none() && self.room.is_none() && self.copies.is_none()
     }
 
     /// What it says of its own in the next packet time, at its rate.
@@ -467,6 +485,18 @@ impl Leg {
     /// Whether `digit`, heard in the audio at `now`, is the key that a telephone-event told of.
     pub(super) fn was_told(&self, now: Time, digit: char) -> bool {
         self.last_event.is_some_and(|(told, at)| told == digit && now.since(at) < SAME_KEY)
+    }
+
+    /// An event of it came. Whether it is the first, which ends the listening for tones.
+    pub(super) fn tells_event(&mut self) -> bool {
+        let listened = self.may_tell_by_tones();
+        self.tells_events = true;
+        listened && self.params.as_ref().is_some_and(|params| params.inband_until_event)
+    }
+
+    /// Whether `digit`, of which the first event tells at `now`, was heard in the audio already.
+    pub(super) fn was_heard(&self, now: Time, digit: char) -> bool {
+        self.last_tone.is_some_and(|(heard, at)| heard == digit && now.since(at) < SAME_TONE)
     }
 }
 

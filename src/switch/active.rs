@@ -299,6 +299,18 @@ impl Active {
     pub fn end_cause(&self) -> Cause {
         self.last_cause.or(self.talk_cause).unwrap_or(Cause::NORMAL_CLEARING)
     }
+    /// Whether keys of `leg` are the plan's: it runs for that party, who neither talks nor waits for somebody's answer.
+    pub fn takes_keys_of(&self, leg: LegId) -> bool {
+        let among_people = matches!(
+            self.doing,
+            Doing::Dialling(_)
+                | Doing::Talking { .. }
+                | Doing::Parked { .. }
+                | Doing::Conferring { .. }
+                | Doing::Ending
+        );
+        self.subject() == leg && !among_people
+    }
     /// Gives up what the present step waits for: a talk's time counts, whoever ended it. Gives the
     /// step, and the legs that a dial still rings.
     pub fn leave_step(&mut self, now: Time) -> (Doing, Vec<LegId>) {

@@ -16,7 +16,7 @@ use crate::wire::q850::Cause;
 use super::active::Doing;
 use super::fact::{AlarmWhat, EndedBy, FactKind, KeyBy, RoomLeft};
 use super::holding::Pressed;
-use super::leg::Stage;
+use super::leg::{Confirm, Stage};
 use super::{Level, Output, Switch};
 
 /// Nothing that can be heard comes from a party.
@@ -192,6 +192,7 @@ impl Switch {
         params.inband_dtmf |= leg.keys_in_audio;
         match leg.dtmf {
             Dtmf::Rfc4733 => {}
+        params.inband_until_event = leg.tones_until_event();
             Dtmf::InBand => (params.inband_dtmf, params.dtmf_send_pt) = (true, None),
             Dtmf::Info => (params.key_tones, params.dtmf_send_pt) = (false, None),
         }
@@ -220,7 +221,6 @@ impl Switch {
         if !leg.one_key.counts(now.at, digit, by) {
             return;
         }
-        let id = leg.call;
         let table = if asking { &self.asking_features } else { &self.features };
         let dialled = leg.keys.digit(digit, now.at, table);
         let progress = leg.keys.progress(table);
@@ -231,6 +231,12 @@ impl Switch {
             matches!(active.doing, Doing::Collecting { secret: true, .. } | Doing::SigningIn(_));
         let kept = (talks.is_none() && !secret).then_some(digit);
         let word = match by {
+        let id = leg.call;
+        let plan_takes = self.calls.get(&id).is_some_and(|active| active.takes_keys_of(leg_id));
+        let waited_for = plan_takes || leg.confirm != Confirm::No;
+        if by == DigitBy::InBand && leg.tones_until_event() && !waited_for {
+            return; // a voice that sounds like one
+        }
             DigitBy::Rfc4733 => KeyBy::Rfc4733,
             DigitBy::InBand => KeyBy::InBand,
             DigitBy::Info => KeyBy::Info,

@@ -174,6 +174,7 @@ impl Script<'_> {
             send: bits & 32 == 0,
             receive: bits & 64 == 0,
             inband_dtmf: bits & 128 != 0,
+            inband_until_event: false,
             srtp: None,
         })
     }

@@ -284,3 +284,57 @@ fn an_agents_codes_are_heard_by_nobody_and_other_keys_by_the_other_party() {
         house.ends_clean();
     }
 }
+
+/// `phone` presses these keys as tones in the audio, 80 ms each, whatever was agreed on.
+fn sound(house: &mut House, phone: usize, keys: &str) {
+    for key in keys.chars() {
+        let plan = belfry::dsp::dtmf::plan(key, 80, 80, Default::default()).expect("it is a key");
+        let mut pcm = [0; 1_280];
+        belfry::dsp::tone::Generator::new(&plan).fill(&mut pcm);
+        house.world.with(phone, |phone, _| phone.say(&pcm));
+        house.world.run(Duration::from_millis(160));
+    }
+    house.world.run(Duration::from_millis(300));
+}
+
+/// R1: a gateway agrees on telephone-events and passes the tones of its line all the same.
+#[test]
+fn tones_of_a_gateway_that_agreed_on_events_are_keys_where_the_plan_takes_them() {
+    let steps = "{ answer = {} }, { collect = { into = \"n\", prompt = \"p\", min = 4, max = 4 } }, \
+                 { dial = { phones = \"${n}\" } }";
+    let mut house = house("rfc4733", "rfc4733", route(steps));
+    dials(&mut house);
+    let (caller, agent) = (house.caller, house.phones[0]);
+    sound(&mut house, caller, "1001");
+    house.until_state(agent, State::Talking);
+    let by_tone = |fact: &FactKind| {
+        matches!(fact, FactKind::Digit { by: belfry::switch::fact::KeyBy::InBand, .. })
+    };
+    assert_eq!(house.facts("digit").iter().filter(|fact| by_tone(fact)).count(), 4);
+    // In the talk neither side's voice is taken for keys, on hold neither; the agent's codes are events.
+    sound(&mut house, caller, "5");
+    sound(&mut house, agent, "*5");
+    house.world.with(agent, |phone, now| phone.hold(now, true));
+    house.world.run(Duration::from_secs(1));
+    sound(&mut house, caller, "7");
+    assert_eq!(house.facts("digit").len(), 4);
+    house.world.with(caller, |phone, now| phone.hang_up(now));
+    house.ends_clean();
+}
+
+#[test]
+fn after_its_first_telephone_event_tones_are_no_keys() {
+    let steps = "{ answer = {} }, { collect = { into = \"n\", prompt = \"p\", min = 4, max = 4 } }, \
+                 { dial = { phones = \"${n}\" } }";
+    let mut house = house("rfc4733", "rfc4733", route(steps));
+    dials(&mut house);
+    let caller = house.caller;
+    sound(&mut house, caller, "1");
+    house.press(caller, '0');
+    sound(&mut house, caller, "9");
+    house.press(caller, '0');
+    house.press(caller, '1');
+    house.until_state(house.phones[0], State::Talking);
+    house.world.with(caller, |phone, now| phone.hang_up(now));
+    house.ends_clean();
+}

@@ -114,6 +114,7 @@ pub fn plane(now: Time, call: Call, seed: u64) -> Plane {
             send: true,
             receive: true,
             inband_dtmf: false,
+            inband_until_event: false,
             srtp: None,
         };
         plane.command(now, Command::Set { leg, params });

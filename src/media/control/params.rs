@@ -77,6 +77,9 @@ pub struct StreamParams {
     /// Listen for DTMF in the audio itself. Off where telephone-event was negotiated, unless the
     /// configuration asks for both.
     pub inband_dtmf: bool,
+    /// Listen for it though telephone-event was negotiated, as long as the leg is joined with nobody and has told no
+    /// key so: gateways may agree on events and pass the line's tones all the same.
+    pub inband_until_event: bool,
     /// The keys of SRTP, where the descriptions have them; `None`: the audio is plain RTP, or its keys
     /// come by DTLS.
     pub srtp: Option<Keys>,
@@ -132,3 +135,4 @@ impl StreamParams {
         true
     }
 }
+        self.inband_until_event &= self.codec.is_g711() && !self.inband_dtmf;

@@ -101,7 +101,13 @@ fn part(sdp: &Sdp, at: usize) -> Result<Sdp, NoCommon> {
 
 /// A recorder says nothing, whatever it writes, and takes no keys as tones.
 fn only_sent(params: StreamParams) -> StreamParams {
-    StreamParams { receive: false, inband_dtmf: false, key_tones: false, ..params }
+    StreamParams {
+        receive: false,
+        inband_dtmf: false,
+        inband_until_event: false,
+        key_tones: false,
+        ..params
+    }
 }
 
 #[cfg(test)]

@@ -318,6 +318,8 @@ impl Agreement {
             send: self.direction.sends(),
             receive: self.direction.receives(),
             inband_dtmf: dtmf_send_pt.is_none(),
+            // Tones survive a codec of the telephone network, and behind another is no gateway to one.
+            inband_until_event: dtmf_send_pt.is_some() && codec.is_g711(),
             srtp: local.sdes.keys(),
             carriage: local.carriage.clone(),
         }
@@ -458,6 +460,7 @@ fn rest(local: &mut LocalMedia, offer: &Sdp) -> Option<(Sdp, StreamParams)> {
         send: false,
         receive: false,
         inband_dtmf: false,
+        inband_until_event: false,
         srtp: local.sdes.keys(),
         carriage: local.carriage.clone(),
     };

@@ -64,6 +64,7 @@ fn a_mediant_is_answered_with_its_own_numbers() {
         send: true,
         receive: true,
         inband_dtmf: false,
+        inband_until_event: true,
         srtp: None,
     };
     assert_eq!(params, expected);

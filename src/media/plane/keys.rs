@@ -37,8 +37,15 @@ impl Plane {
         if let Some(digit) = told.began {
             leg.last_event = Some((digit, now));
         }
+        let first = told.began.is_some() && leg.tells_event();
+        let heard = told.began.is_some_and(|digit| first && leg.was_heard(now, digit));
         self.legs.look_soon(taken.slot); // the key's end may be lost
-        if let Some(digit) = told.began {
+        if first {
+            // No tone of it counts from now on.
+            self.fit(taken.slot);
+            self.rewire(now, taken.slot);
+        }
+        if let Some(digit) = told.began.filter(|_| !heard) {
             let held = self.legs.get_mut(taken.slot)?.held_keys.holds(digit);
             self.digit(now, taken.slot, digit, DigitBy::Rfc4733, held);
         }

@@ -190,6 +190,7 @@ impl World {
             send: true,
             receive: true,
             inband_dtmf: false,
+            inband_until_event: false,
             srtp: None,
         };
         change(&mut params);

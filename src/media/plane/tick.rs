@@ -219,6 +219,9 @@ impl Plane {
     /// Tells what was heard of a leg.
     pub(super) fn noticed(&mut self, at: Time, slot: u32, noticed: Noticed) {
         if let Some(digit) = noticed.digit {
+            if let Some(leg) = self.legs.get_mut(slot) {
+                leg.last_tone = Some((digit, at));
+            }
             self.digit(at, slot, digit, DigitBy::InBand, false);
         }
         let Some(leg) = self.legs.get_mut(slot) else { return };

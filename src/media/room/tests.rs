@@ -25,6 +25,7 @@ fn params(codec: Codec) -> StreamParams {
         receive: true,
         xr: false,
         inband_dtmf: false,
+        inband_until_event: false,
         srtp: None,
     }
 }

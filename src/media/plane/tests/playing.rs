@@ -231,3 +231,70 @@ fn a_key_that_is_heard_both_ways_is_told_once() {
     let all = world.take_events().iter().filter(|e| matches!(e, Event::Digit { .. })).count();
     assert_eq!(all, 1);
 }
+
+/// All digits that were told, in whichever form.
+fn all_told(world: &mut World) -> String {
+    let digit = |e| match e {
+        Event::Digit { digit, .. } => Some(digit),
+        _ => None,
+    };
+    world.take_events().into_iter().filter_map(digit).collect()
+}
+
+/// One whole press by telephone-events.
+fn press(world: &mut World, a: &mut Phone, code: u8) {
+    for n in 1..=6u16 {
+        a.key(world, code, n.min(4) * 160, n >= 4);
+        world.pass(20);
+    }
+    a.timestamp = a.timestamp.wrapping_add(6 * 160);
+    world.pass(200);
+}
+
+#[test]
+fn tones_are_keys_until_the_first_telephone_event_and_only_of_who_is_joined_with_nobody() {
+    let mut world = world();
+    let mut a = world.phone(1, Codec::Pcma);
+    world.set(&a, |p| p.inband_until_event = true);
+    inband(&mut world, &mut a, "15");
+    assert_eq!(all_told(&mut world), "15");
+    let b = world.phone(2, Codec::Pcma);
+    world.bridge(&a, &b);
+    inband(&mut world, &mut a, "9");
+    assert_eq!(all_told(&mut world), "", "in a talk a voice may sound so");
+    world.command(Command::Unbridge { leg: a.leg });
+    inband(&mut world, &mut a, "#");
+    assert_eq!(all_told(&mut world), "#");
+    press(&mut world, &mut a, 7);
+    inband(&mut world, &mut a, "159#D");
+    assert_eq!(all_told(&mut world), "7", "it tells its keys by events");
+}
+
+#[test]
+fn a_tone_and_the_first_telephone_event_are_one_key() {
+    for late in [0, 300] {
+        let mut world = world();
+        let mut a = world.phone(1, Codec::Pcma);
+        world.set(&a, |p| p.inband_until_event = true);
+        // The event comes while the tone sounds, or when the key is let go.
+        let mut generator =
+            Generator::new(&crate::dsp::dtmf::plan('5', 280, 60, Default::default()).unwrap());
+        for n in 0..=15u16 {
+            let mut pcm = [0; 160];
+            generator.fill(&mut pcm);
+            let began = a.timestamp;
+            a.say(&mut world, &pcm);
+            if n * 20 >= late {
+                let after =
+                    core::mem::replace(&mut a.timestamp, began.wrapping_sub(160 * n as u32));
+                a.key(&mut world, 5, (n + 1) * 160, n >= 14);
+                a.timestamp = after;
+            }
+            world.pass(20);
+        }
+        world.pass(1_000);
+        assert_eq!(all_told(&mut world), "5", "{late}");
+        press(&mut world, &mut a, 5);
+        assert_eq!(all_told(&mut world), "5", "the next press counts");
+    }
+}
