@@ -230,10 +230,6 @@ impl Leg {
         }
     }
 
-    /// The codec in use.
-    pub fn codec(&self) -> Option<Codec> {
-        self.spoken.or(self.params.as_ref().map(|params| params.codec))
-    }
     /// Whether tones in its audio are taken for keys only until its first telephone-event, and where keys are waited
     /// for: it agreed on those events, and nobody has said that it passes tones.
     pub fn tones_until_event(&self) -> bool {
@@ -241,6 +237,10 @@ impl Leg {
         agreed && !self.keys_in_audio && self.dtmf != Dtmf::InBand
     }
 
+    /// The codec in use.
+    pub fn codec(&self) -> Option<Codec> {
+        self.spoken.or(self.params.as_ref().map(|params| params.codec))
+    }
 
     /// Where its RTP is sent, as far as is known here: to the source that was last told of, before there is one
     /// to where its description says.

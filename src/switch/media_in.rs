@@ -190,9 +190,9 @@ impl Switch {
             params.others.iter_mut().flatten().for_each(|other| other.dtmf_send_pt = None);
         }
         params.inband_dtmf |= leg.keys_in_audio;
+        params.inband_until_event = leg.tones_until_event();
         match leg.dtmf {
             Dtmf::Rfc4733 => {}
-        params.inband_until_event = leg.tones_until_event();
             Dtmf::InBand => (params.inband_dtmf, params.dtmf_send_pt) = (true, None),
             Dtmf::Info => (params.key_tones, params.dtmf_send_pt) = (false, None),
         }
@@ -218,6 +218,12 @@ impl Switch {
             return;
         }
         leg.keys_by_info |= by == DigitBy::Info;
+        let id = leg.call;
+        let plan_takes = self.calls.get(&id).is_some_and(|active| active.takes_keys_of(leg_id));
+        let waited_for = plan_takes || leg.confirm != Confirm::No;
+        if by == DigitBy::InBand && leg.tones_until_event() && !waited_for {
+            return; // a voice that sounds like one
+        }
         if !leg.one_key.counts(now.at, digit, by) {
             return;
         }
@@ -231,12 +237,6 @@ impl Switch {
             matches!(active.doing, Doing::Collecting { secret: true, .. } | Doing::SigningIn(_));
         let kept = (talks.is_none() && !secret).then_some(digit);
         let word = match by {
-        let id = leg.call;
-        let plan_takes = self.calls.get(&id).is_some_and(|active| active.takes_keys_of(leg_id));
-        let waited_for = plan_takes || leg.confirm != Confirm::No;
-        if by == DigitBy::InBand && leg.tones_until_event() && !waited_for {
-            return; // a voice that sounds like one
-        }
             DigitBy::Rfc4733 => KeyBy::Rfc4733,
             DigitBy::InBand => KeyBy::InBand,
             DigitBy::Info => KeyBy::Info,

@@ -132,7 +132,7 @@ impl StreamParams {
         core::mem::swap(&mut self.dtmf_recv_pt, &mut other.dtmf_recv_pt);
         core::mem::swap(&mut self.event_clock_hz, &mut other.event_clock_hz);
         self.inband_dtmf |= self.dtmf_recv_pt.is_none();
+        self.inband_until_event &= self.codec.is_g711() && !self.inband_dtmf;
         true
     }
 }
-        self.inband_until_event &= self.codec.is_g711() && !self.inband_dtmf;
