@@ -38,7 +38,7 @@ impl Prices {
     }
 
     /// The dearer class of a number as the plan dials it and as the gateway gets it.
-    fn class(&self, number: &str, rewritten: &str) -> Class {
+    pub(super) fn class(&self, number: &str, rewritten: &str) -> Class {
         let prefixes = Prefixes {
             international: &self.international,
             country: &self.country,

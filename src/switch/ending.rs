@@ -102,11 +102,13 @@ impl Switch {
             End::Bye { cause } => (cause.unwrap_or(Cause::NORMAL_CLEARING), 0, party),
             End::Cancelled { cause } => (cause.unwrap_or(Cause::NORMAL_CLEARING), 487, party),
             End::Rejected { status, cause, message } => {
-                // A mobile is sent on by its network, which has no say in where our calls go.
                 let device = self.calls.get(&leg.call).and_then(|a| a.call.get(leg_id));
                 let is_ours = device.is_some_and(|c| matches!(c.device, Device::Phone { .. }));
-                if (300..400).contains(&status) && is_ours {
-                    self.redirects(leg_id, &message);
+                if (300..400).contains(&status) {
+                    match is_ours {
+                        true => self.redirects(leg_id, &message),
+                        false => self.note_sent_on(leg_id, status, &message),
+                    }
                 }
                 if status >= 600 && is_ours {
                     self.refused_everywhere(now, leg_id);

@@ -66,6 +66,13 @@ pub struct Redirect {
     /// It is one at a gateway's: a phone of ours that has the same is not meant.
     outside: bool,
 }
+/// Whose the host is to which a 3xx sends a call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Whose {
+    Ours,
+    /// The gateway's of that name.
+    Gateway(String),
+}
 /// All of one 3xx, the first to be tried first.
 pub type Redirects = VecDeque<Redirect>;
 
@@ -342,7 +349,7 @@ impl Switch {
             let uri = &contact.addr.uri;
             let Some(to) = user(uri).filter(|number| !number.is_empty()) else { continue };
             match self.host_of_redirect(leg_id, uri) {
-                Some(outside) => all.push_back(Redirect { to, outside }),
+                Some(whose) => all.push_back(Redirect { to, outside: whose != Whose::Ours }),
                 None => {
                     let who = self.who(leg_id);
                     self.log(
@@ -361,16 +368,18 @@ impl Switch {
         }
     }
 
-    /// Whose the host of a Contact is: ours (false), a gateway's (true), somebody else's (nothing). A `tel:`
-    /// number has none, and is dialled as it stands.
-    fn host_of_redirect(&self, leg_id: LegId, uri: &Uri) -> Option<bool> {
-        let Some(sip) = uri.as_sip() else { return Some(false) };
+    /// Whose the host of a Contact is; `None`: somebody else's. A `tel:` number has none, and is dialled as it stands:
+    /// by us, or by the leg's gateway.
+    pub(super) fn host_of_redirect(&self, leg_id: LegId, uri: &Uri) -> Option<Whose> {
+        let leg = self.legs.get(&leg_id)?;
+        let Some(sip) = uri.as_sip() else {
+            return Some(leg.gateway.clone().map_or(Whose::Ours, Whose::Gateway));
+        };
         let ip = match &sip.host {
             Host::Name(_) => None,
             Host::V4(v4) => Some(IpAddr::V4(*v4)),
             Host::V6(v6) => Some(IpAddr::V6(*v6)),
         };
-        let leg = self.legs.get(&leg_id)?;
         // Where a gateway runs on our own address, its port tells it from us.
         let port = sip.port.unwrap_or(5060);
         let exactly = ip.and_then(|ip| self.gateways.identify(SocketAddr::new(ip, port)));
@@ -381,18 +390,27 @@ impl Switch {
         let is_at_port = |at: SocketAddr| Some(at.ip()) == ip && at.port() == port;
         match exactly {
             Some(gateway) if !is_ours || gateway.hops.addresses().any(is_at_port) => {
-                return Some(true);
+                return Some(Whose::Gateway(gateway.name.clone()));
             }
-            _ if is_ours => return Some(false),
+            _ if is_ours => return Some(Whose::Ours),
             _ => {}
         }
-        let mut gateways = self.config.gateways.iter();
-        let named = |gateway: &crate::config::Gateway| {
+        let named = |gateway: &&crate::config::Gateway| {
             let domain = gateway.domain.as_ref().map(ToString::to_string);
+            let peers = [Some(&gateway.address), gateway.outbound_proxy.as_ref()];
             domain.and_then(|domain| Host::parse(domain.as_bytes())).as_ref() == Some(&sip.host)
-                || super::registering::host_of(&gateway.address).0 == sip.host
+                || peers
+                    .into_iter()
+                    .flatten()
+                    .any(|it| super::registering::host_of(it).0 == sip.host)
         };
-        gateways.any(named).then_some(true)
+        // Of several at one host, the leg's own.
+        let is_own = |gateway: &&crate::config::Gateway| {
+            leg.gateway.as_deref() == Some(gateway.name.as_str())
+        };
+        let mut all: Vec<_> = self.config.gateways.iter().filter(named).collect();
+        all.sort_by_key(|gateway| !is_own(gateway));
+        all.first().map(|gateway| Whose::Gateway(gateway.name.to_string()))
     }
 
     /// A program sends a call on that rings at a phone, as a 302 of it would. Says why not, else.

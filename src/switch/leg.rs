@@ -18,6 +18,7 @@ use crate::media::control::{Codec, DigitSet, LegStats, StreamParams};
 use crate::media::negotiate::{self, LocalMedia, NoCommon, Protection};
 use crate::media::one_key::OneKey;
 use crate::sip::{Command, Flow, SessionId};
+use crate::trunk::Try;
 use crate::wire::q850::Cause;
 use crate::wire::sdp::Sdp;
 
@@ -115,6 +116,8 @@ pub struct Leg {
     pub invite: Option<Box<Command>>,
     /// Whereto it sends its call on, with a 3xx: the first is tried first.
     pub redirect: Redirects,
+    /// Where its gateway sends the call on (3xx).
+    pub sent_on: Vec<Try>,
     /// The leg whose place it takes as soon as it has a port (RFC 3891).
     pub takes: Option<(LegId, Takes)>,
     /// What was negotiated.
@@ -200,6 +203,7 @@ impl Leg {
             description: None,
             invite: None,
             redirect: Redirects::new(),
+            sent_on: Vec::new(),
             takes: None,
             params: None,
             dtmf,

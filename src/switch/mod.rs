@@ -77,6 +77,7 @@ mod registering;
 mod replacing;
 mod requests;
 mod rooms;
+mod sent_on;
 mod signalled;
 pub mod signing;
 mod sip_in;

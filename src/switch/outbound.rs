@@ -9,7 +9,7 @@ use crate::config::{Dtmf, Phone, SendDiversion};
 use crate::media::control::Codec;
 use crate::media::negotiate::{self, Protection};
 use crate::sip::{self, Binding, Flow, Transport};
-use crate::trunk::Overflow;
+use crate::trunk::{Overflow, Try};
 use crate::wire::q850::Cause;
 use crate::wire::sip::{Name, NameAddr, Uri};
 
@@ -63,19 +63,24 @@ impl Switch {
         &mut self,
         now: Now,
         id: CallId,
-        name: &str,
+        next: &Try,
         to: &Outside,
         way: &mut Overflow,
     ) -> Result<LegId, Failure> {
+        let name = next.gateway.as_str();
         let (number, urgent) = (to.number.as_str(), way.is_urgent());
         let Some(config) = self.config.gateway(name).cloned() else {
             return Err(failure(Cause::NO_ROUTE_DESTINATION, 404));
         };
-        let called = config.out_called.apply(number);
+        let called = match &next.sent_on {
+            Some(place) => place.number.clone(),
+            None => config.out_called.apply(number),
+        };
         if called.is_empty() {
             return Err(failure(Cause::INVALID_NUMBER_FORMAT, 484));
         }
-        let Some(flow) = self.flow_to_gateway(now, &config) else {
+        let flow = self.flow_to_gateway(now, &config);
+        let Some(flow) = flow.map(|flow| self.flow_sent_on(flow, next)) else {
             let why = match self.gateways.hop(name, now.at) {
                 Some(_) => "nothing in [sip] listen reaches it".to_owned(),
                 None => format!("{} is not found", config.first_hop().host()),
@@ -91,7 +96,10 @@ impl Switch {
             Some(_) => None,
         };
         self.gateways.seize(name, ahead).map_err(|why| failure(no_channel(why), 503))?;
-        let target = registering::address(&config, Some(&called));
+        let target = match &next.sent_on {
+            Some(place) => place.target.clone(),
+            None => registering::address(&config, Some(&called)),
+        };
         let (gateway, outside) = (name.to_owned(), number.to_owned());
         let device = match to.phone.clone() {
             None => Device::Trunk { gateway, number: outside },

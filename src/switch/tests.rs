@@ -113,6 +113,7 @@ mod names;
 mod numbers;
 mod queues;
 mod registering;
+mod sent_on;
 mod watching;
 
 struct Rig {

@@ -5,6 +5,8 @@
 //!                                                        ▲ next gateway      │ yes     │ no
 //!                                                        └───────────────────┘    the dial's failure
 //! ```
+//!
+//! Where a gateway itself says whereto (3xx): [`sent_on`](super::sent_on).
 
 use crate::base::{CallId, Duration, LegId, Now, Time};
 use crate::call::Failure;
@@ -58,8 +60,8 @@ impl Switch {
         to: Outside,
     ) -> Result<LegId, Failure> {
         let mut why = failure(Cause::NO_ROUTE_DESTINATION, 404);
-        while let Some(gateway) = left.next(now.at) {
-            match self.ring_gateway(now, id, &gateway, &to, &mut left) {
+        while let Some(next) = left.next(now.at) {
+            match self.ring_gateway(now, id, &next, &to, &mut left) {
                 Ok(leg) => {
                     if let Some(active) = self.calls.get_mut(&id) {
                         match &mut active.doing {
@@ -72,8 +74,9 @@ impl Switch {
                 }
                 Err(failure) => {
                     why = failure;
-                    // No other gateway may carry what the account may not call.
-                    if why.cause == Cause::CALLS_OUT_BARRED {
+                    // No other gateway may carry what the account may not call; that a 3xx names such says nothing of
+                    // the number that was dialled.
+                    if why.cause == Cause::CALLS_OUT_BARRED && next.sent_on.is_none() {
                         break;
                     }
                 }
@@ -93,9 +96,14 @@ impl Switch {
             return false;
         };
         let Way { mut left, to, .. } = dialing.ways.swap_remove(at);
-        if !dialing.hunt.rings(leg_id) || !onward(&mut left, failed, reached, another_hop) {
+        if !dialing.hunt.rings(leg_id) {
             return false;
         }
+        let sent = self.goes_where_sent(leg_id, &mut left, &to);
+        if !(sent || onward(&mut left, failed, reached, another_hop)) {
+            return false;
+        }
+        let Some(dialing) = self.dialing(id) else { return false };
         let Some((_, target)) = dialing.legs.iter().find(|(leg, _)| *leg == leg_id) else {
             return false;
         };
@@ -125,7 +133,9 @@ impl Switch {
         let Some(Way { mut left, to, .. }) = active.way.take_if(|way| way.leg == leg_id) else {
             return false;
         };
-        onward(&mut left, failed, reached, another_hop) && self.ring_next(now, id, left, to).is_ok()
+        let sent = self.goes_where_sent(leg_id, &mut left, &to);
+        (sent || onward(&mut left, failed, reached, another_hop))
+            && self.ring_next(now, id, left, to).is_ok()
     }
 
     /// An operator takes a gateway out of service, or puts it back.
@@ -231,9 +241,11 @@ fn trunk(config: &Config, name: &str) -> Option<Trunk> {
 
 /// Whether a call that has failed so goes on: to another hop of the same gateway, or to another gateway.
 fn onward(left: &mut Overflow, failed: Failure, reached: bool, another_hop: bool) -> bool {
-    let again = another_hop && !reached;
+    let again = another_hop && !reached && !left.was_sent_on();
     if again {
         left.again();
     }
-    again || left.goes_on(failed.cause, reached)
+    // Who sends a call on to where it cannot go has not said that it cannot be carried.
+    let elsewhere = (300..400).contains(&failed.status) && !reached && left.has_more();
+    again || elsewhere || left.goes_on(failed.cause, reached)
 }

@@ -29,5 +29,5 @@ pub use group::{Choice, Trunk, urgent_order};
 pub use health::{Health, Ping, Turn, Watch};
 pub use hops::Hops;
 pub use names::{Known, Names, News};
-pub use overflow::Overflow;
+pub use overflow::{Overflow, SentOn, Try};
 pub use registration::Registration;

@@ -4,6 +4,7 @@
 //!  order: e1-a e1-b e1-c
 //!    e1-a: no channel free ─▶ e1-b: 503, no circuit ─▶ e1-c: rings … busy: that is the answer
 //!                             │ after `within`, or the called party's own word: no further one
+//!    e1-a: 302, elsewhere at e1-b ─▶ there, before all others
 //! ```
 //!
 //! What decides is the Q.850 cause, whether it came in a Reason header or is what the gateway's
@@ -13,6 +14,10 @@ use std::collections::VecDeque;
 
 use crate::base::{Duration, Time};
 use crate::wire::q850::Cause;
+use crate::wire::sip::Uri;
+
+/// Places that a call is sent on to by gateways (3xx), all told.
+pub const MOST_SENT_ON: usize = 5;
 
 /// Whether another gateway may do better than one that failed with this cause: it is the network's
 /// or the gateway's, not the called party's and not the number's.
@@ -35,12 +40,32 @@ pub fn leads_on(cause: Cause) -> bool {
     }
 }
 
+/// One to be tried.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Try {
+    /// The gateway's name.
+    pub gateway: String,
+    /// Where a 3xx has sent the call; `None`: to the number that was dialled.
+    pub sent_on: Option<SentOn>,
+}
+
+/// A place at a gateway, as a 3xx names it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SentOn {
+    /// The number there, by which it is seen who may call it.
+    pub number: String,
+    /// What is asked for: its Contact.
+    pub target: Uri,
+}
+
 /// The way of one call.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Overflow {
-    left: VecDeque<String>,
+    left: VecDeque<Try>,
     /// The one that was tried last.
-    tried: Option<String>,
+    tried: Option<Try>,
+    /// Where it was sent so far.
+    sent_on: Vec<Try>,
     /// It is to be tried once more.
     again: bool,
     within: Duration,
@@ -53,8 +78,17 @@ impl Overflow {
     /// Over these gateways, the next one begun within `within` of the first. An `urgent` call goes
     /// on whatever the failure, and whenever.
     pub fn new(order: Vec<String>, within: Duration, urgent: bool) -> Overflow {
-        let left = order.into();
-        Overflow { left, tried: None, again: false, within, until: None, urgent, charged: false }
+        let dialled = |gateway| Try { gateway, sent_on: None };
+        Overflow {
+            left: order.into_iter().map(dialled).collect(),
+            tried: None,
+            sent_on: Vec::new(),
+            again: false,
+            within,
+            until: None,
+            urgent,
+            charged: false,
+        }
     }
 
     /// Whether it is an emergency call.
@@ -74,12 +108,13 @@ impl Overflow {
     }
 
     /// The next gateway to try.
-    pub fn next(&mut self, now: Time) -> Option<String> {
+    pub fn next(&mut self, now: Time) -> Option<Try> {
         if core::mem::take(&mut self.again) {
             return self.tried.clone();
         }
         let until = *self.until.get_or_insert(now + self.within);
-        if now > until && !self.urgent {
+        let named = self.left.front().is_some_and(|next| next.sent_on.is_some());
+        if now > until && !self.urgent && !named {
             return None;
         }
         self.tried = self.left.pop_front();
@@ -90,6 +125,31 @@ impl Overflow {
     /// the next once more, whatever the time.
     pub fn again(&mut self) {
         self.again = self.tried.is_some();
+    }
+
+    /// The one that was tried sends the call on: to these places, of which none was named before, before all that is
+    /// left. False: to none.
+    pub fn send_on(&mut self, places: impl IntoIterator<Item = Try>) -> bool {
+        let before = self.sent_on.len();
+        for place in places {
+            if self.sent_on.len() < MOST_SENT_ON && !self.sent_on.contains(&place) {
+                self.sent_on.push(place);
+            }
+        }
+        for place in self.sent_on[before..].iter().rev() {
+            self.left.push_front(place.clone());
+        }
+        self.sent_on.len() > before
+    }
+
+    /// Whether the one that was tried is a place to which a 3xx sent the call.
+    pub fn was_sent_on(&self) -> bool {
+        self.tried.as_ref().is_some_and(|tried| tried.sent_on.is_some())
+    }
+
+    /// Whether there is another to try.
+    pub fn has_more(&self) -> bool {
+        !self.left.is_empty()
     }
 
     /// The one that was tried has failed; `reached`: the called party had been alerted, or its network
@@ -106,6 +166,9 @@ mod tests {
 
     fn at(s: u64) -> Time {
         Time::from_millis(s * 1_000)
+    }
+    fn next(way: &mut Overflow, s: u64) -> Option<String> {
+        way.next(at(s)).map(|next| next.gateway)
     }
     fn way(urgent: bool) -> Overflow {
         Overflow::new(["a", "b", "c"].map(str::to_owned).into(), Duration::from_secs(10), urgent)
@@ -134,35 +197,59 @@ mod tests {
     fn one_with_another_hop_is_tried_once_more() {
         let mut way = way(false);
         way.again();
-        assert_eq!(way.next(at(100)).as_deref(), Some("a"), "nothing was tried");
+        assert_eq!(next(&mut way, 100).as_deref(), Some("a"), "nothing was tried");
         way.again();
-        assert_eq!(way.next(at(150)).as_deref(), Some("a"), "late as it is");
-        assert_eq!(way.next(at(105)).as_deref(), Some("b"));
+        assert_eq!(next(&mut way, 150).as_deref(), Some("a"), "late as it is");
+        assert_eq!(next(&mut way, 105).as_deref(), Some("b"));
     }
 
     #[test]
     fn each_is_tried_once_and_only_for_a_time() {
         let mut calm = way(false);
-        assert_eq!(calm.next(at(100)).as_deref(), Some("a"));
+        assert_eq!(next(&mut calm, 100).as_deref(), Some("a"));
         assert!(calm.goes_on(Cause::NORMAL_CIRCUIT_CONGESTION, false));
         assert!(!calm.goes_on(Cause::NORMAL_CIRCUIT_CONGESTION, true), "it rang there");
         assert!(!calm.goes_on(Cause::USER_BUSY, false));
-        assert_eq!(calm.next(at(110)).as_deref(), Some("b"));
-        assert_eq!(calm.next(at(111)), None, "too late");
+        assert_eq!(next(&mut calm, 110).as_deref(), Some("b"));
+        assert_eq!(next(&mut calm, 111), None, "too late");
         let mut two = way(false);
         for name in ["a", "b", "c"] {
-            assert_eq!(two.next(at(0)).as_deref(), Some(name));
+            assert_eq!(next(&mut two, 0).as_deref(), Some(name));
         }
         assert!(!two.goes_on(Cause::NETWORK_OUT_OF_ORDER, false));
-        assert_eq!(two.next(at(0)), None);
+        assert_eq!(next(&mut two, 0), None);
     }
 
     #[test]
     fn an_emergency_call_goes_on_whatever_is_said() {
         let mut urgent = way(true);
-        assert_eq!(urgent.next(at(0)).as_deref(), Some("a"));
+        assert_eq!(next(&mut urgent, 0).as_deref(), Some("a"));
         assert!(urgent.goes_on(Cause::CALL_REJECTED, false));
-        assert_eq!(urgent.next(at(60)).as_deref(), Some("b"));
+        assert_eq!(next(&mut urgent, 60).as_deref(), Some("b"));
         assert!(!urgent.goes_on(Cause::NO_ANSWER, true), "but not once it was put through");
+    }
+
+    fn place(gateway: &str, number: &str) -> Try {
+        let host = std::net::IpAddr::from([127, 0, 0, 1]);
+        let target = Uri::sip(Some(number), host, None);
+        Try { gateway: gateway.into(), sent_on: Some(SentOn { number: number.into(), target }) }
+    }
+
+    #[test]
+    fn a_call_that_is_sent_on_goes_there_first_and_nowhere_twice() {
+        let mut way = way(false);
+        assert_eq!(next(&mut way, 0).as_deref(), Some("a"));
+        assert!(way.send_on([place("b", "1"), place("a", "2"), place("b", "1")]));
+        assert_eq!(way.next(at(99)), Some(place("b", "1")), "whatever the time");
+        assert!(!way.send_on([place("a", "2"), place("b", "1")]), "round in circles");
+        way.again();
+        assert_eq!(way.next(at(99)), Some(place("b", "1")));
+        assert_eq!(way.next(at(99)), Some(place("a", "2")));
+        assert!(way.has_more());
+        assert_eq!(next(&mut way, 9).as_deref(), Some("b"), "the number that was dialled");
+        assert!(way.send_on((3..9).map(|n| place("c", &n.to_string()))));
+        let numbers = core::iter::from_fn(|| way.next(at(9))?.sent_on.map(|place| place.number));
+        assert_eq!(numbers.collect::<String>(), "345", "five all told");
+        assert!(!way.has_more(), "c was the last");
     }
 }
