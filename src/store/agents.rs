@@ -19,6 +19,12 @@ pub(super) fn statements<'q>(
         let insert = query(insert).bind(call.to_string()).bind(agent).bind(queue);
         return vec![insert.bind(code).bind(name).bind(fact.wall.0)];
     }
+    if let AgentFact::Pending { state, reason, code, .. } = what {
+        let update = "UPDATE agent_states SET pending = ?, pending_reason = ?, pending_code = ? \
+                      WHERE agent = ?";
+        let update = query(update).bind(state).bind(reason).bind(i64::from(*code));
+        return vec![update.bind(agent)];
+    }
     let AgentFact::State { phone, state, reason, code, .. } = what else { return Vec::new() };
     let Some(phone) = phone.as_ref().filter(|_| state != "null") else {
         return vec![query("DELETE FROM agent_states WHERE agent = ?").bind(agent)];
@@ -26,7 +32,8 @@ pub(super) fn statements<'q>(
     let insert = "INSERT INTO agent_states (agent, phone, state, reason, code, since) \
                   VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET phone = excluded.phone, \
                   state = excluded.state, reason = excluded.reason, code = excluded.code, \
-                  since = excluded.since";
+                  since = excluded.since, \
+                  pending = CASE excluded.state WHEN 'after_call' THEN pending ELSE '' END";
     vec![
         query(insert)
             .bind(agent)
@@ -39,9 +46,15 @@ pub(super) fn statements<'q>(
 }
 
 impl Records {
-    /// Who is signed in, and where.
+    /// Who is signed in, and where: in the state in which each would be had its call not ended with the exchange.
     pub async fn signed_in(&self) -> Result<Vec<SignedIn>, Trouble> {
-        let select = "SELECT agent, phone, state, reason, code FROM agent_states ORDER BY agent";
+        // A wish for work after a call, or to be ready, is what comes of a restart anyway.
+        let select = "SELECT agent, phone, \
+                      CASE WHEN w THEN pending ELSE state END, \
+                      CASE WHEN w THEN pending_reason ELSE reason END, \
+                      CASE WHEN w THEN pending_code ELSE code END \
+                      FROM (SELECT *, pending IN ('null', 'not_ready') AS w FROM agent_states) \
+                      ORDER BY agent";
         let rows = sqlx::query_as::<_, (String, String, String, String, i64)>(select);
         let rows = rows.fetch_all(&self.pool).await.map_err(self.sorted())?;
         let row = |(agent, phone, state, reason, code)| SignedIn {

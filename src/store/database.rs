@@ -36,6 +36,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("schema_19.sql"),
     include_str!("schema_20.sql"),
     include_str!("schema_25.sql"),
+    include_str!("schema_23.sql"),
 ];
 
 /// Marks the file as ours (SQLite's `application_id`): "Blfr".

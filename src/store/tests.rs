@@ -789,6 +789,65 @@ fn who_is_signed_in_is_known_after_a_restart() {
     });
 }
 
+/// A sign-out or a break wished for during a talk is had after a restart, which ends the talk.
+#[test]
+fn what_agents_wished_while_they_talked_holds_over_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let agent = |n: u32, what| FactKind::Agent { agent: n.to_string(), what };
+    let state = |n: u32, state: &str| {
+        let what = AgentFact::State {
+            phone: Some(format!("10{n}")),
+            state: state.into(),
+            reason: String::new(),
+            code: 0,
+            cause: "call".into(),
+            was_ms: 0,
+            call: None,
+            queue: None,
+            team: None,
+        };
+        agent(n, what)
+    };
+    let wishes = |n: u32, state: &str, reason: &str, code| {
+        let (state, reason, cause) = (state.into(), reason.into(), "agent".into());
+        agent(n, AgentFact::Pending { state, reason, code, cause })
+    };
+    let kinds = [
+        state(1, "talking"),
+        wishes(1, "null", "", 0),
+        state(2, "talking"),
+        wishes(2, "not_ready", "break", 4),
+        // It is pending still while he writes; and not any more when it has taken effect.
+        state(2, "after_call"),
+        state(3, "talking"),
+        wishes(3, "null", "", 0),
+        wishes(3, "", "", 0),
+        state(4, "talking"),
+        wishes(4, "not_ready", "break", 5),
+        state(4, "not_ready"),
+        state(4, "ready"),
+        state(5, "talking"),
+        wishes(5, "after_call", "", 0),
+    ];
+    stored(dir.path(), kinds);
+    let rows = block(async {
+        let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
+        records.signed_in().await.unwrap()
+    });
+    let told: Vec<_> = rows
+        .iter()
+        .map(|row| (row.agent.as_str(), row.state.as_str(), row.reason.as_str(), row.code))
+        .collect();
+    let expected = [
+        ("1", "null", "", 0),
+        ("2", "not_ready", "break", 4),
+        ("3", "talking", "", 0),
+        ("4", "ready", "", 0),
+        ("5", "talking", "", 0),
+    ];
+    assert_eq!(told, expected);
+}
+
 #[test]
 fn call_backs_are_owed_over_a_restart_and_wrap_ups_stand_with_the_call() {
     use crate::switch::fact::QueueFact;

@@ -177,11 +177,9 @@ impl Switch {
                 FactKind::Agent { agent, what }
             }
             What::Pending { agent, state, cause } => {
-                let state = state.map_or("", |state| words(&state).0).to_owned();
-                FactKind::Agent {
-                    agent,
-                    what: AgentFact::Pending { state, cause: word_of(&cause) },
-                }
+                let (state, reason, code) = state.map_or_else(Default::default, |s| words(&s));
+                let (state, cause) = (state.to_owned(), word_of(&cause));
+                FactKind::Agent { agent, what: AgentFact::Pending { state, reason, code, cause } }
             }
             What::SignInRefused { agent, phone, why } => {
                 if why == SignInRefusal::Locked

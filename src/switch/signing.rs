@@ -44,7 +44,8 @@ pub struct SignedIn {
     pub agent: String,
     /// Where.
     pub phone: String,
-    /// Its state and why, as its facts say it.
+    /// Its state and why, as its facts say it; what it was to be in when its talk is over, where it had one: `null`, if
+    /// it was to be signed out.
     pub state: String,
     /// As above.
     pub reason: String,
@@ -56,7 +57,7 @@ impl SignedIn {
     /// Why it takes no callers; `None`: it takes some. Whatever call it had ended with the start.
     fn off(&self) -> Option<Reason> {
         match (self.state.as_str(), self.reason.as_str()) {
-            ("not_ready", "break") => Some(Reason::Break(self.code)),
+            ("not_ready", "break" | "") => Some(Reason::Break(self.code)),
             ("not_ready", "no_answer") => Some(Reason::NoAnswer),
             ("not_ready", "forced") => Some(Reason::Forced),
             ("not_ready", "signed_in") => Some(Reason::SignedIn),
@@ -71,6 +72,10 @@ impl Switch {
     /// signed in since, and a phone where another has, stay as they are.
     pub(super) fn agents_restored(&mut self, now: Now, rows: Vec<SignedIn>) {
         for row in rows {
+            if row.state == "null" {
+                self.centre.out_since(now.at, &row.agent);
+                continue;
+            }
             if self.config.phone(&row.phone).is_some()
                 && self.centre.restore(now.at, &row.agent, &row.phone, row.off())
             {

@@ -352,9 +352,12 @@ impl Teller {
                     ..about(name)
                 }
             }
-            AgentFact::Pending { state, .. } => {
-                Event { pending: csta(state).into(), ..about("AgentPending") }
-            }
+            AgentFact::Pending { state, reason, code, .. } => Event {
+                pending: csta(state).into(),
+                reason: reason.clone(),
+                code: if *code == 0 { String::new() } else { code.to_string() },
+                ..about("AgentPending")
+            },
             AgentFact::WrapUp { code, .. } => Event { code: code.clone(), ..about("AgentWrapUp") },
             AgentFact::Supervised { by, act, refused, .. } if refused.is_empty() => {
                 let participation = match act.as_str() {

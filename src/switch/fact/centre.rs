@@ -40,6 +40,12 @@ pub enum AgentFact {
     Pending {
         /// As above.
         state: String,
+        /// As above.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        reason: String,
+        /// The code of its break; 0: none.
+        #[serde(default)]
+        code: u16,
         /// What brought it about.
         cause: String,
     },

@@ -342,6 +342,55 @@ fn a_caller_who_is_not_let_in_is_not_answered() {
 fn an_unknown_wrap_up_code_is_refused_by_a_prompt() {
     let mut rig = rig_with("[[wrap_up]]\ncode = \"17\"\nname = \"complaint\"\n");
     sign_in(&mut rig, PHONE, "1001", "7001");
+/// Who wished to be signed out after his talk is so when a restart has ended it, and has no row any more.
+#[test]
+fn who_was_to_go_after_his_talk_does_not_come_back() {
+    let mut rig = rig();
+    sign_in(&mut rig, OTHER, "1002", "7002");
+    rig.facts.clear();
+    let row = |agent: &str, phone: &str| SignedIn {
+        agent: agent.into(),
+        phone: phone.into(),
+        state: "null".into(),
+        reason: String::new(),
+        code: 0,
+    };
+    // One who has signed in since stays.
+    rig.input(Input::SignedIn(vec![row("7001", "1001"), row("7002", "1002"), row("7009", "1")]));
+    assert_eq!([state(&mut rig, "7001"), state(&mut rig, "7002")], ["signed out", "ready"]);
+    let out: Vec<_> = rig
+        .facts
+        .iter()
+        .filter_map(|fact| match fact {
+            FactKind::Agent { agent, what: AgentFact::State { state, phone: None, cause, .. } } => {
+                Some((agent.as_str(), state.as_str(), cause.as_str()))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(out, [("7001", "null", "restart")]);
+}
+
+/// A wish during a talk is told with all that it needs to be had again.
+#[test]
+fn what_is_pending_is_told_with_the_breaks_code() {
+    let mut rig = rig();
+    sign_in(&mut rig, PHONE, "1001", "7001");
+    rig.invite(A, "13900000001@", "800");
+    let offer = rig.invites_to(PHONE)[0].clone();
+    rig.accept(PHONE, &offer);
+    call(&mut rig, PHONE, "1001", "*1402");
+    let pending = |fact: &FactKind| match fact {
+        FactKind::Agent { what: AgentFact::Pending { state, reason, code, .. }, .. } => {
+            Some((state.clone(), reason.clone(), *code))
+        }
+        _ => None,
+    };
+    let told: Vec<_> = rig.facts.iter().filter_map(pending).collect();
+    assert_eq!(told, [("not_ready".to_owned(), "break".to_owned(), 2)]);
+    assert_eq!(state(&mut rig, "7001"), "talking");
+}
+
     rig.invite(A, "13900000001@", "800");
     let offer = rig.invites_to(PHONE)[0].clone();
     rig.accept(PHONE, &offer);
