@@ -5,10 +5,10 @@
 //!              ▲                              2 ─▶ another number, # ─┐       0, silence ─▶ it waits on
 //!              └──────────────────────────────────────────────────────┘
 //!
-//!  Action::Offer, back ─▶ the agent's phone rings ─▶ it answers ─▶ "a call-back" ─▶ the agent's plan dials
-//!                              │ not                                    joined ─▶ reached: a talk of the queue
-//!                              ▼                                        over before ─▶ not reached: it rests
-//!                           missed
+//!  Action::Offer, back ─▶ the agent's phone rings ─▶ it answers ─▶ "a call-back" ─▶ the agent's plan dials, and
+//!                              │ not                     any key: at once ─┘       he hears the number meanwhile
+//!                              ▼                                        joined ─▶ reached: a talk of the queue
+//!                           missed                                      over before ─▶ not reached: it rests
 //! ```
 //!
 //! The call that makes one is a call of the agent's phone, by its own plan, with the permissions and gateways
@@ -380,15 +380,13 @@ impl Switch {
         }
         self.offered.insert(leg, Some((of, agent)));
         let number = self.centre.agent(now.at, agent).map(|view| view.number);
-        // It is told whom it is about to call, and may hang up.
-        let whom = self.centre.back_number(of).unwrap_or_default().to_owned();
+        // It is told what it is about to do, and may hang up; whom, while that one is rung.
         let case = self.care.offers.case_of(of);
         if let Some(case) = case {
             self.offer_taken(now, case, id);
         }
         let about = if case.is_some() { "care/case" } else { "queue/call-back-agent" };
-        let mut told = vec![self.prompt(leg, about)];
-        told.extend(self.spoken(leg, say::Kind::Digits, whom.trim_start_matches('+')));
+        let told = vec![self.prompt(leg, about)];
         let play = self.play(now, leg, told, false, DigitSet::NONE);
         if let Some(active) = self.calls.get_mut(&id) {
             active.agent = number;
@@ -397,10 +395,15 @@ impl Switch {
         self.rearm(id);
     }
 
-    /// The agent knows what it is about: the caller is dialled.
+    /// The agent knows what it is about, or wishes to hear no more of it: the caller is dialled, and the number said
+    /// over the ringing tone.
     pub(super) fn back_said(&mut self, now: Now, id: CallId) {
         let Some(leg) = self.calls.get(&id).map(|active| active.subject()) else { return };
         self.stop_play(leg);
+        let whom = self.makes_back_of(id).and_then(|of| self.centre.back_number(of));
+        let whom = whom.unwrap_or_default().trim_start_matches('+').to_owned();
+        let number = self.spoken(leg, say::Kind::Digits, &whom);
+        self.play_over(now, id, leg, number);
         match self.offered_case(id) {
             Some(case) => self.offer_dials(now, id, case),
             None => self.begin_plan(now, leg),

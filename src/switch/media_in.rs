@@ -298,6 +298,7 @@ impl Switch {
             }
             Doing::Receiving(_) => return self.reception_key(now, id, digit),
             Doing::SigningIn(_) => return self.sign_in_key(now, id, leg_id, digit),
+            Doing::BackSaid { .. } => return self.back_said(now, id),
             Doing::Watching(call) => {
                 let call = *call;
                 return self.watch_key(now, leg_id, call, digit);

@@ -393,3 +393,62 @@ fn a_plus_is_dialled_as_it_came() {
     let row = backs(&mut house).pop().expect("it rests");
     assert!(row.failed == 0 && row.rests_ms.is_some(), "{row:?}");
 }
+
+/// What a number sounds like here.
+const DIGIT_HZ: f64 = 2_100.0;
+
+/// The agent's time is dear: a few words, and the number is dialled; which one it is, he hears while it rings.
+#[test]
+fn an_agent_hears_the_number_while_it_rings() {
+    let mut house = with_a_break(15);
+    for digit in ["0", "yao", "2", "3", "4", "5", "6", "7", "8", "9"] {
+        house.world.clip(&format!("zh-CN/digits/{digit}"), sine(DIGIT_HZ));
+    }
+    let (caller, agent) = (house.caller, house.phones[0]);
+    asks(&mut house, "91");
+    house.until_state(caller, State::Ended(0));
+    let answers = Manner::AnswerAfter(Duration::from_secs(6));
+    house.world.with(caller, |phone, _| phone.behave(answers));
+    house.world.with(agent, |phone, _| phone.ear.forget());
+    dials(&mut house, 0, "*13");
+    until_word(&mut house, "back_tried", 1);
+    assert!(hears(&mut house, agent, AGENT_HZ, Duration::from_secs(5)));
+    let rings = |w: &mut belfry::sim::world::World| w.phone(caller).state == State::Ringing;
+    assert!(house.world.until(Duration::from_secs(2), rings), "not after eleven digits");
+    assert!(hears(&mut house, agent, DIGIT_HZ, Duration::from_secs(2)));
+    assert_eq!(house.state(caller), State::Ringing);
+    // Who answers is heard, and nothing over him.
+    house.until_state(caller, State::Talking);
+    house.world.run(Duration::from_millis(300));
+    let heard = house.hears(agent, &[DIGIT_HZ, AGENT_HZ, super::house::CALLER_HZ]);
+    assert_eq!(heard, Some(super::house::CALLER_HZ));
+    house.hang_up(caller);
+    house.ends_clean();
+}
+
+/// Who knows what it is presses a key.
+#[test]
+fn a_key_of_the_agents_dials_at_once() {
+    let mut house = with_a_break(16);
+    let long: Vec<i16> = (0..20).flat_map(|_| sine(AGENT_HZ)).collect();
+    house.world.clip("zh-CN/queue/call-back-agent", long);
+    let (caller, agent) = (house.caller, house.phones[0]);
+    asks(&mut house, "91");
+    house.until_state(caller, State::Ended(0));
+    house.world.with(agent, |phone, _| phone.ear.forget());
+    dials(&mut house, 0, "*13");
+    until_word(&mut house, "back_tried", 1);
+    assert!(hears(&mut house, agent, AGENT_HZ, Duration::from_secs(5)));
+    let before = house.world.phone(caller).calls;
+    house.world.run(Duration::from_secs(1));
+    assert_eq!(house.world.phone(caller).calls, before, "it is said");
+    house.press(agent, '#');
+    house.world.run(Duration::from_millis(200));
+    assert_eq!(house.world.phone(caller).calls, before + 1);
+    house.until_state(caller, State::Talking);
+    house.world.run(Duration::from_millis(300));
+    house.hear_each_other(caller, agent);
+    house.hang_up(agent);
+    house.ends_clean();
+    assert_eq!(words(&house).last(), Some(&"talk_over"));
+}
