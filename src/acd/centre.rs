@@ -342,6 +342,17 @@ impl Centre {
         true
     }
 
+    /// An agent was to be signed out after the talk that ended with the start: he is. Nothing, where he has signed in
+    /// since.
+    pub fn out_since(&mut self, now: Time, number: &str) {
+        let seat = self.numbered(number).and_then(|agent| self.seats.get(&agent));
+        if seat.is_none_or(|seat| seat.agent.phone.is_some()) {
+            return;
+        }
+        let (agent, state, cause) = (number.to_owned(), AgentState::Null, Cause::Restart);
+        self.tell(now, What::Agent { agent, phone: None, state, cause, was_ms: 0 });
+    }
+
     fn may_sign_in(
         &mut self,
         now: Time,
@@ -369,17 +380,6 @@ impl Centre {
         seat.attempts = Attempts::default();
         self.phones.remove(phone);
         let other = self.by_phone.get(phone).copied().unwrap_or(agent);
-    /// An agent was to be signed out after the talk that ended with the start: he is. Nothing, where he has signed in
-    /// since.
-    pub fn out_since(&mut self, now: Time, number: &str) {
-        let seat = self.numbered(number).and_then(|agent| self.seats.get(&agent));
-        if seat.is_none_or(|seat| seat.agent.phone.is_some()) {
-            return;
-        }
-        let (agent, state, cause) = (number.to_owned(), AgentState::Null, Cause::Restart);
-        self.tell(now, What::Agent { agent, phone: None, state, cause, was_ms: 0 });
-    }
-
         let talks = |agent| {
             let state = self.seats.get(&agent).map(|seat: &Seat| seat.agent.state);
             state.is_some_and(|s| s.rings_for().or(s.talks_with()).is_some())

@@ -250,6 +250,31 @@ fn a_phone_that_is_gone_makes_its_agent_not_ready_and_nobody_waits_in_vain() {
     assert!(matches!(rig.switch.agent_order(now, "7001", AgentOrder::Ready), Reply::Refused(_)));
 }
 
+/// The phone that rings for a caller goes away: the next agent has him at once, and its own is back with the phone.
+#[test]
+fn a_phone_that_goes_while_it_rings_gives_the_caller_on() {
+    let mut rig = rig();
+    sign_in(&mut rig, PHONE, "1001", "7001");
+    sign_in(&mut rig, OTHER, "1002", "7002");
+    rig.invite(A, "13900000001@", "800");
+    let first = rig.invites_to(PHONE)[0].clone();
+    rig.answer(PHONE, &first, 180, "");
+    let line = "REGISTER sip:10.0.0.1";
+    request(&mut rig, PHONE, "1001", line, "1001@10.0.0.1", "Expires: 0\r\n");
+    let states = ["7001", "7002"].map(|agent| state(&mut rig, agent));
+    assert_eq!(states, ["not ready: phone gone", "ringing"]);
+    // It answers all the same, before it has seen our CANCEL: the caller is the other's.
+    rig.accept(PHONE, &first);
+    assert_eq!(state(&mut rig, "7002"), "ringing");
+    let second = rig.invites_to(OTHER)[0].clone();
+    rig.accept(OTHER, &second);
+    assert_eq!(state(&mut rig, "7002"), "talking");
+    request(&mut rig, PHONE, "1001", line, "1001@10.0.0.1", "Expires: 600\r\n");
+    assert_eq!(state(&mut rig, "7001"), "ready");
+    let words = ["entered", "offered", "not_taken", "offered", "answered"];
+    assert_eq!(queue_facts(&rig), words);
+}
+
 #[test]
 fn an_agent_with_a_call_of_its_own_gets_no_caller() {
     let mut rig = rig();
@@ -317,31 +342,6 @@ fn agents_are_signed_in_over_a_restart() {
     assert_eq!(last("7009"), None);
 }
 
-/// Who is not let in has not been answered: an exchange before us sees busy, and the caller does not pay.
-#[test]
-fn a_caller_who_is_not_let_in_is_not_answered() {
-    let mut rig = rig();
-    rig.invite(A, "13900000001@", "800");
-    rig.run(Duration::from_secs(5));
-    // Nobody acknowledges here, so that each final goes out again and again.
-    let finals = |rig: &Rig| {
-        let mut finals = rig.finals_to(A);
-        finals.dedup();
-        finals
-    };
-    assert_eq!(finals(&rig), [486]);
-    assert_eq!(queue_facts(&rig), ["refused"]);
-    sign_in(&mut rig, PHONE, "1001", "7001");
-    rig.invite(A, "13900000002@", "800");
-    rig.run(Duration::from_secs(5));
-    assert_eq!(finals(&rig), [200]);
-}
-
-/// A code that the queue does not have is refused in words, and changes nothing.
-#[test]
-fn an_unknown_wrap_up_code_is_refused_by_a_prompt() {
-    let mut rig = rig_with("[[wrap_up]]\ncode = \"17\"\nname = \"complaint\"\n");
-    sign_in(&mut rig, PHONE, "1001", "7001");
 /// Who wished to be signed out after his talk is so when a restart has ended it, and has no row any more.
 #[test]
 fn who_was_to_go_after_his_talk_does_not_come_back() {
@@ -391,6 +391,31 @@ fn what_is_pending_is_told_with_the_breaks_code() {
     assert_eq!(state(&mut rig, "7001"), "talking");
 }
 
+/// Who is not let in has not been answered: an exchange before us sees busy, and the caller does not pay.
+#[test]
+fn a_caller_who_is_not_let_in_is_not_answered() {
+    let mut rig = rig();
+    rig.invite(A, "13900000001@", "800");
+    rig.run(Duration::from_secs(5));
+    // Nobody acknowledges here, so that each final goes out again and again.
+    let finals = |rig: &Rig| {
+        let mut finals = rig.finals_to(A);
+        finals.dedup();
+        finals
+    };
+    assert_eq!(finals(&rig), [486]);
+    assert_eq!(queue_facts(&rig), ["refused"]);
+    sign_in(&mut rig, PHONE, "1001", "7001");
+    rig.invite(A, "13900000002@", "800");
+    rig.run(Duration::from_secs(5));
+    assert_eq!(finals(&rig), [200]);
+}
+
+/// A code that the queue does not have is refused in words, and changes nothing.
+#[test]
+fn an_unknown_wrap_up_code_is_refused_by_a_prompt() {
+    let mut rig = rig_with("[[wrap_up]]\ncode = \"17\"\nname = \"complaint\"\n");
+    sign_in(&mut rig, PHONE, "1001", "7001");
     rig.invite(A, "13900000001@", "800");
     let offer = rig.invites_to(PHONE)[0].clone();
     rig.accept(PHONE, &offer);
