@@ -53,6 +53,10 @@ struct Stand {
     places: Vec<(QueueId, Place)>,
 }
 
+/// The bins of regions.
+const ALL_REGIONS: core::ops::RangeInclusive<Bin> =
+    Bin::Region(Region(0))..=Bin::Region(Region(u16::MAX));
+
 /// All lines and bins.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Index {
@@ -108,8 +112,10 @@ impl Index {
             let Some(desk) = self.desks.get_mut(queue) else { continue };
             desk.line.remove(place);
             for region in keys(&stand.regions) {
-                if let Some(line) = desk.by_region.get_mut(&region) {
-                    line.remove(place);
+                let Some(line) = desk.by_region.get_mut(&region) else { continue };
+                line.remove(place);
+                if line.is_empty() {
+                    desk.by_region.remove(&region);
                 }
             }
         }
@@ -137,6 +143,30 @@ impl Index {
         let ranks = self.desks.get(&queue).and_then(|desk| desk.bins.get(&bin));
         let waiter = |rank: &Rank| Waiter { rank: *rank, queue, bin };
         ranks.into_iter().flatten().map(waiter).collect()
+    }
+
+    /// Of how many queues there is anything.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.desks.len()
+    }
+
+    /// The regions for whose agents somebody waits in a queue.
+    pub fn regions_waited_for(&self, queue: QueueId) -> Vec<Region> {
+        let region = |(bin, _): (&Bin, _)| match bin {
+            Bin::Region(region) => Some(*region),
+            Bin::Held(_) | Bin::Open => None,
+        };
+        let bins = self.desks.get(&queue).into_iter();
+        bins.flat_map(|desk| desk.bins.range(ALL_REGIONS)).filter_map(region).collect()
+    }
+
+    /// A queue is no more: nobody waits there, and nobody stands in its line.
+    pub fn close(&mut self, queue: QueueId) {
+        self.desks.remove(&queue);
+        for stand in self.stands.values_mut() {
+            stand.places.retain(|(own, _)| *own != queue);
+        }
     }
 
     /// The agents who may take a caller, the next one first, at most `most`.
@@ -175,8 +205,7 @@ impl Index {
         let mut found: Vec<Waiter> =
             [Bin::Open, Bin::Held(agent)].into_iter().filter_map(one).collect();
         if stand.regions.is_empty() {
-            let all = Bin::Region(Region(0))..=Bin::Region(Region(u16::MAX));
-            found.extend(desk.bins.range(all).filter_map(first));
+            found.extend(desk.bins.range(ALL_REGIONS).filter_map(first));
         } else {
             found.extend(stand.regions.iter().filter_map(|region| one(Bin::Region(*region))));
         }
@@ -240,6 +269,27 @@ mod tests {
         index.stop_waiting(northern);
         assert_eq!(index.caller(AgentId(3)), None);
         assert!(index.desks[&CARE].bins.is_empty(), "no bin is left behind");
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_line_a_region_and_a_queue() {
+        let mut index = Index::default();
+        let (north, south) = (Region(0), Region(1));
+        let all = vec![(CARE, place(1, 1)), (SALES, place(1, 1))];
+        index.line_up(AgentId(1), &[north, south], all);
+        let waits_for = [Bin::Region(north), Bin::Open, Bin::Held(AgentId(1))];
+        let waiters: Vec<Waiter> =
+            (1..).zip(waits_for).map(|(n, bin)| waits(&mut index, n, CARE, bin)).collect();
+        assert_eq!(index.regions_waited_for(CARE), [north]);
+        assert_eq!(index.regions_waited_for(SALES), []);
+        waiters.into_iter().for_each(|it| index.stop_waiting(it));
+        index.close(CARE);
+        assert_eq!((index.ready(CARE), index.place(AgentId(1), CARE)), (0, None));
+        assert!(index.stands(AgentId(1)) && index.ready(SALES) == 1);
+        index.step_out(AgentId(1));
+        assert!(index.desks[&SALES].by_region.is_empty());
+        index.close(SALES);
+        assert_eq!(index, Index::default());
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl Centre {
                 (rank.taken_over(more, terms.ageing, call), entered, old + more)
             }
         };
-        let region = region.and_then(|name| self.regions.get(&name).copied());
+        let region = region.and_then(|name| self.regions.get(&name));
         let favourite = self.served.last(&number).filter(|agent| {
             let seat = self.seats.get(agent);
             terms.last_agent > Duration::ZERO
@@ -215,6 +215,7 @@ impl Centre {
         if let Some(queue) = self.queues.remove(&id) {
             self.by_name.remove(&queue.terms.name);
         }
+        self.index.close(id);
     }
 
     /// Every caller into its bin anew: terms, regions and agents may be others.

@@ -13,6 +13,7 @@
 //! `centre/configure.rs`.
 
 mod configure;
+mod regions;
 mod reserve;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -28,6 +29,7 @@ use super::queue::{Bin, Caller, QueueId, Rank, Region, Staffing, Terms};
 use super::served::Served;
 use super::strategy::Standing;
 use crate::base::{CallId, Duration, Rng, Time};
+use regions::Regions;
 
 /// The most agents.
 pub const MOST_AGENTS: usize = 20_000;
@@ -184,7 +186,7 @@ pub struct Centre {
     by_phone: BTreeMap<String, AgentId>,
     pub(super) queues: BTreeMap<QueueId, Queue>,
     pub(super) by_name: BTreeMap<String, QueueId>,
-    pub(super) regions: BTreeMap<String, Region>,
+    pub(super) regions: Regions,
     pub(super) callers: BTreeMap<CallId, Caller>,
     /// Call-backs by queue and number.
     pub(super) backs: BTreeMap<(QueueId, String), CallId>,
@@ -223,7 +225,7 @@ impl Centre {
             by_phone: BTreeMap::new(),
             queues: BTreeMap::new(),
             by_name: BTreeMap::new(),
-            regions: BTreeMap::new(),
+            regions: Regions::default(),
             callers: BTreeMap::new(),
             backs: BTreeMap::new(),
             talks: BTreeMap::new(),
@@ -579,7 +581,8 @@ impl Centre {
         let regions = seat.regions.clone();
         for queue in queues {
             self.release(now, queue, Bin::Held(id));
-            for region in self.regions.values().copied().collect::<Vec<Region>>() {
+            // Of all regions of the house those alone for which somebody waits here.
+            for region in self.index.regions_waited_for(queue) {
                 let concerns = regions.is_empty() || regions.contains(&region);
                 if concerns && !self.serves_region(queue, region) {
                     self.release(now, queue, Bin::Region(region));

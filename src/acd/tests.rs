@@ -657,6 +657,54 @@ fn a_second_phone_moves_the_agent_and_a_second_agent_takes_the_phone() {
     assert_eq!(centre.sign_in(at(6), "7001", "1234", "1001"), talking);
 }
 
+/// Nothing is left of queues and regions that are not configured any more, however often that changes.
+#[test]
+fn queues_and_regions_that_go_leave_nothing() {
+    let mut centre = Centre::new(Rng::from_seed(1));
+    let of = |n: u32| {
+        let mut all = house(&[1, 2]);
+        all.queues.truncate(1);
+        let name = format!("q{n}");
+        all.queues.push(Terms { name, ..all.queues[0].clone() });
+        all.agents[0].regions = vec![format!("r{n}")];
+        all
+    };
+    centre.configure(Time::ZERO, of(0));
+    centre.sign_in(Time::ZERO, "7001", "1234", "1001").expect("right");
+    centre.sign_in(Time::ZERO, "7002", "1234", "1002").expect("right");
+    for n in 1..100u32 {
+        let at = Time::from_millis(u64::from(n) * 1_000);
+        let region = Some(format!("r{}", n - 1));
+        let caller = Entry { region, ..entry(u64::from(n), "1") };
+        centre.enter(at, &format!("q{}", n - 1), caller).expect("let in");
+        centre.configure(at, of(n));
+        _ = events(&mut centre);
+    }
+    assert_eq!((centre.regions.len(), centre.index.len()), (2, 2));
+}
+
+/// Who waits for agents of a region that is no more is everybody's.
+#[test]
+fn a_region_that_goes_holds_nobody() {
+    let mut centre = Centre::new(Rng::from_seed(1));
+    centre.configure(Time::ZERO, house(&[1, 2]));
+    let at = |s: u64| Time::from_millis(s * 1_000);
+    for (number, phone) in [("7001", "1001"), ("7002", "1002")] {
+        centre.sign_in(at(1), number, "1234", phone).expect("right");
+    }
+    let north = |n| Entry { region: Some("north".into()), ..entry(n, "1") };
+    let agent = centre.numbered("7001").expect("an agent");
+    centre.enter(at(2), "care", north(1)).expect("let in");
+    assert!(centre.answered(at(3), CallId::new(Wall(1), 1), agent));
+    centre.enter(at(4), "care", Entry { number: "2".into(), ..north(2) }).expect("let in");
+    _ = events(&mut centre);
+    let mut other = house(&[1, 2]);
+    other.agents[0].regions = vec!["west".into()];
+    centre.configure(at(5), other);
+    let offered = |what: &What| matches!(what, What::Offered { agent, .. } if agent == "7002");
+    assert!(events(&mut centre).iter().any(offered));
+}
+
 #[test]
 fn an_agent_deleted_while_talking_finishes_the_talk() {
     let mut centre = Centre::new(Rng::from_seed(1));

@@ -10,7 +10,7 @@ use crate::acd::agent::{Agent, AgentId, AgentState, Input};
 use crate::acd::estimate::Handling;
 use crate::acd::event::Cause;
 use crate::acd::pin::Attempts;
-use crate::acd::queue::{QueueId, Region, Terms};
+use crate::acd::queue::{QueueId, Terms};
 use crate::base::{Duration, Time};
 
 impl Centre {
@@ -50,6 +50,7 @@ impl Centre {
         for who in house.agents.into_iter().take(MOST_AGENTS) {
             self.set_agent(who);
         }
+        self.forget_regions();
         if !self.has_hours() {
             self.clock_at = Time::NEVER;
         }
@@ -87,8 +88,7 @@ impl Centre {
 
     fn set_agent(&mut self, who: Person) {
         for name in &who.regions {
-            let next = Region(u16::try_from(self.regions.len()).unwrap_or(u16::MAX));
-            self.regions.entry(name.clone()).or_insert(next);
+            self.regions.or_new(name);
         }
         let id = match self.by_number.get(&who.number) {
             Some(id) => *id,
@@ -111,6 +111,15 @@ impl Centre {
                 };
                 self.seats.insert(id, seat);
             }
+        }
+    }
+
+    /// Regions that are no agent's any more are none: whoever waits for one waits for everybody.
+    fn forget_regions(&mut self) {
+        let named = self.seats.values().flat_map(|seat| &seat.who.regions);
+        self.regions.keep(&named.map(String::as_str).collect());
+        for caller in self.callers.values_mut() {
+            caller.region.take_if(|region| !self.regions.has(*region));
         }
     }
 
@@ -144,7 +153,7 @@ impl Centre {
             };
             seat.member = self.queues.iter().filter_map(member).collect();
             let regions = seat.who.regions.iter();
-            seat.regions = regions.filter_map(|name| self.regions.get(name).copied()).collect();
+            seat.regions = regions.filter_map(|name| self.regions.get(name)).collect();
             let state = seat.agent.state;
             self.index.step_out(*id);
             self.staff(*id, AgentState::Null, state);
