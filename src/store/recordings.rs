@@ -66,25 +66,39 @@ from_row!(Recorded {
     bytes
 });
 
+/// Which rows are looked at is the statement's form, not a value of it: a player asks at each step in the audio.
+macro_rules! recordings_of {
+    ($which:literal) => {
+        concat!(
+            "SELECT r.rowid AS nth, r.call, r.path, r.begun, r.ms, c.caller, c.dialled, c.agent, r.fault, \
+             r.removed, r.sha256, r.bytes FROM recordings r LEFT JOIN calls c ON c.call = r.call WHERE ",
+            $which,
+            " AND r.begun >= ?2 AND r.begun < ?3 AND (?4 IS NULL OR ?4 IN (c.caller, c.dialled, c.agent)) \
+             AND (r.begun, r.rowid) < (?5, ?6) ORDER BY r.begun DESC, r.rowid DESC LIMIT ?7"
+        )
+    };
+}
+/// Of the call ?1.
+pub(super) const OF_CALL: &str = recordings_of!("r.call = ?1");
+/// Of all, between ?2 and ?3.
+pub(super) const OF_SPAN: &str = recordings_of!("?1 IS NULL");
+
 impl Records {
     /// The recordings that are wanted, the newest first.
     pub async fn recordings(&self, wanted: &Wanted) -> Result<Vec<Recorded>, Trouble> {
-        let select = "SELECT r.rowid AS nth, r.call, r.path, r.begun, r.ms, c.caller, c.dialled, c.agent, r.fault, \
-                      r.removed, r.sha256, r.bytes FROM recordings r \
-                      LEFT JOIN calls c ON c.call = r.call \
-                      WHERE (?1 IS NULL OR r.call = ?1) AND (?2 IS NULL OR r.begun >= ?2) \
-                      AND (?3 IS NULL OR r.begun < ?3) \
-                      AND (?4 IS NULL OR ?4 IN (c.caller, c.dialled, c.agent)) \
-                      AND (?5 IS NULL OR (r.begun, r.rowid) < (?5, ?6)) \
-                      ORDER BY r.begun DESC, r.rowid DESC LIMIT ?7";
-        let query = sqlx::query_as(select)
-            .bind(wanted.call.as_deref())
-            .bind(wanted.from)
-            .bind(wanted.until)
+        let most = wanted.most.min(MAX_ROWS);
+        let (begun, nth) = wanted.before.unwrap_or((i64::MAX, i64::MAX));
+        let query = match &wanted.call {
+            Some(call) => sqlx::query_as(OF_CALL).bind(call),
+            None => sqlx::query_as(OF_SPAN).bind(None::<i64>),
+        };
+        let query = query
+            .bind(wanted.from.unwrap_or(i64::MIN))
+            .bind(wanted.until.unwrap_or(i64::MAX))
             .bind(wanted.number.as_deref())
-            .bind(wanted.before.map(|(begun, _)| begun))
-            .bind(wanted.before.map(|(_, nth)| nth))
-            .bind(wanted.most.min(MAX_ROWS));
+            .bind(begun)
+            .bind(nth)
+            .bind(most);
         query.fetch_all(&self.pool).await.map_err(self.sorted())
     }
 

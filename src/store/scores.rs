@@ -9,10 +9,12 @@ use super::statement::{Statement, query};
 use crate::base::Wall;
 use crate::switch::fact::Scored;
 
-/// A score; the one that it corrects stands no more.
+/// A score; the one that it corrects stands no more. Of two that correct one the first alone is kept: the other has
+/// come between its question and its answer.
 pub(super) fn statements(wall: Wall, scored: &Scored) -> Vec<Statement<'_>> {
     let insert = "INSERT INTO scores (score, call, agent, team, queue, form, version, scorer, at, share, passed, \
-                  fatal, answers, comment, corrects) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+                  fatal, answers, comment, corrects) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, \
+                  ?13, ?14, ?15 WHERE NOT EXISTS (SELECT 1 FROM scores WHERE score = ?15 AND corrected_by IS NOT NULL) \
                   ON CONFLICT DO NOTHING";
     let mut all = vec![
         query(insert)
@@ -33,7 +35,7 @@ pub(super) fn statements(wall: Wall, scored: &Scored) -> Vec<Statement<'_>> {
             .bind(scored.corrects.as_deref()),
     ];
     if let Some(former) = &scored.corrects {
-        let update = "UPDATE scores SET corrected_by = ? WHERE score = ?";
+        let update = "UPDATE scores SET corrected_by = ? WHERE score = ? AND corrected_by IS NULL";
         all.push(query(update).bind(&scored.score).bind(former));
     }
     all
@@ -164,45 +166,128 @@ pub struct ScoreFigures {
 
 from_row!(ScoreFigures { name, scores, mean, lowest, passed, fatal });
 
+/// How far back recordings are looked through that are sought by agent, or for a sample, unless it is said: 31 days.
+pub const SPAN_MS: i64 = 31 * 24 * 3_600_000;
+/// Recordings of which a sample is drawn, at most: by chance of all of the span.
+const DRAWN: i64 = 20_000;
+
+/// When the last recording began before a time.
+const LAST_BEGUN: &str = "SELECT max(begun) FROM recordings WHERE begun < ?1";
+
+// Which rows a statement looks at is said by its form, not by what is bound: `?1 IS NULL OR …` uses no index, and a year's
+// recordings are millions. The values: ?1 the call, or of how many a sample is drawn; ?2 agents; ?3 and ?4 from and until;
+// ?5 only what nobody has scored; ?6 how many.
+
+/// What is told of a talk.
+macro_rules! talk {
+    () => {
+        "SELECT r.call, r.begun, (SELECT sum(o.ms) FROM recordings o WHERE o.call = r.call AND o.removed IS NULL \
+         AND o.ended IS NOT NULL) AS ms, c.caller, json_extract(e.body, '$.agent') AS agent, \
+         json_extract(e.body, '$.queue') AS queue, (SELECT count(*) FROM recordings o WHERE o.call = r.call \
+         AND o.removed IS NULL AND o.ended IS NOT NULL) AS recordings, EXISTS (SELECT 1 FROM scores s \
+         WHERE s.call = r.call AND s.agent = json_extract(e.body, '$.agent') AND s.corrected_by IS NULL) AS scored "
+    };
+}
+/// Whose talk it is, and which of them are sought: a call counts by its first recording, an agent in it once.
+macro_rules! talk_of {
+    () => {
+        " LEFT JOIN calls c ON c.call = r.call LEFT JOIN events e ON e.call = r.call AND e.kind = 'queue' \
+         AND json_extract(e.body, '$.event') = 'answered' AND NOT EXISTS (SELECT 1 FROM events f \
+         WHERE f.call = e.call AND f.id < e.id AND f.kind = 'queue' AND json_extract(f.body, '$.event') = 'answered' \
+         AND json_extract(f.body, '$.agent') = json_extract(e.body, '$.agent')) \
+         WHERE r.removed IS NULL AND r.ended IS NOT NULL AND NOT EXISTS (SELECT 1 FROM recordings o \
+         WHERE o.call = r.call AND o.removed IS NULL AND o.ended IS NOT NULL \
+         AND (o.begun < r.begun OR (o.begun = r.begun AND o.recording < r.recording))) \
+         AND r.begun >= ?3 AND r.begun < ?4 \
+         AND (?2 IS NULL OR json_extract(e.body, '$.agent') IN (SELECT value FROM json_each(?2))) \
+         AND (?5 = 0 OR (scored = 0 AND json_extract(e.body, '$.agent') IS NOT NULL)) "
+    };
+}
+const TALKS_OF_CALL: &str = concat!(
+    talk!(),
+    "FROM recordings r",
+    talk_of!(),
+    "AND r.call = ?1 ORDER BY r.begun DESC LIMIT ?6"
+);
+const TALKS: &str = concat!(
+    talk!(),
+    "FROM recordings r",
+    talk_of!(),
+    "AND ?1 IS NULL ORDER BY r.begun DESC LIMIT ?6"
+);
+const SAMPLE: &str = concat!(
+    "WITH drawn AS MATERIALIZED (SELECT rowid AS nth FROM recordings WHERE begun >= ?3 AND begun < ?4 \
+     ORDER BY random() LIMIT ?1) ",
+    talk!(),
+    "FROM drawn d CROSS JOIN recordings r ON r.rowid = d.nth",
+    talk_of!(),
+    "LIMIT ?6"
+);
+
+/// The scores of a span: a talk is scored after it began.
+macro_rules! scores_of {
+    ($which:literal) => {
+        concat!(
+            "SELECT s.*, coalesce(c.begun, s.at) AS begun FROM scores s LEFT JOIN calls c ON c.call = s.call WHERE ",
+            $which,
+            " AND (?2 IS NULL OR s.agent IN (SELECT value FROM json_each(?2))) AND s.at >= ?3 \
+             AND coalesce(c.begun, s.at) >= ?3 AND coalesce(c.begun, s.at) < ?4 \
+             ORDER BY s.at DESC, s.score DESC LIMIT ?5"
+        )
+    };
+}
+const SCORES_OF_CALL: &str = scores_of!("s.call = ?1");
+const SCORES: &str = scores_of!("?1 IS NULL");
+const SCORE_FIGURES: &str = "SELECT CASE WHEN ?1 THEN coalesce(s.team, '') ELSE s.agent END AS name, \
+     count(*) AS scores, avg(s.share) AS mean, min(s.share) AS lowest, \
+     sum(s.passed) AS passed, sum(s.fatal) AS fatal FROM scores s \
+     LEFT JOIN calls c ON c.call = s.call WHERE s.corrected_by IS NULL AND s.at >= ?3 \
+     AND (?2 IS NULL OR s.agent IN (SELECT value FROM json_each(?2))) \
+     AND coalesce(c.begun, s.at) >= ?3 AND coalesce(c.begun, s.at) < ?4 \
+     GROUP BY 1 ORDER BY 1 LIMIT ?5";
+
 impl Records {
-    /// Recorded talks.
+    /// Recorded talks. Of one call by its key; else by the time at which they began, never all that are kept: without
+    /// [`Sought::from`] what is sought by agent, and a sample, goes back [`SPAN_MS`].
     pub async fn talks(&self, sought: &Sought) -> Result<Vec<Talk>, Trouble> {
-        let select = "SELECT r.call, min(r.begun) AS begun, sum(r.ms) AS ms, c.caller, \
-                      json_extract(e.body, '$.agent') AS agent, json_extract(e.body, '$.queue') AS queue, \
-                      count(DISTINCT r.rowid) AS recordings, EXISTS (SELECT 1 FROM scores s WHERE s.call = r.call \
-                      AND s.agent = json_extract(e.body, '$.agent') AND s.corrected_by IS NULL) AS scored \
-                      FROM recordings r LEFT JOIN calls c ON c.call = r.call \
-                      LEFT JOIN events e ON e.call = r.call AND e.kind = 'queue' \
-                      AND json_extract(e.body, '$.event') = 'answered' \
-                      WHERE r.removed IS NULL AND r.ended IS NOT NULL AND (?1 IS NULL OR r.call = ?1) \
-                      AND (?2 IS NULL OR json_extract(e.body, '$.agent') IN (SELECT value FROM json_each(?2))) \
-                      AND (?3 IS NULL OR r.begun >= ?3) AND (?4 IS NULL OR r.begun < ?4) \
-                      GROUP BY r.call, json_extract(e.body, '$.agent') \
-                      HAVING ?5 = 0 OR (scored = 0 AND agent IS NOT NULL) \
-                      ORDER BY CASE WHEN ?5 = 0 THEN -min(r.begun) ELSE random() END LIMIT ?6";
-        let query = sqlx::query_as(select)
-            .bind(sought.call.as_deref())
-            .bind(sought.list())
-            .bind(sought.from)
-            .bind(sought.until)
-            .bind(sought.unscored)
-            .bind(sought.most.min(MAX_ROWS));
+        let most = sought.most.min(MAX_ROWS);
+        let query = match &sought.call {
+            Some(call) => sqlx::query_as(TALKS_OF_CALL).bind(call),
+            None if sought.unscored => sqlx::query_as(SAMPLE).bind(DRAWN),
+            None => sqlx::query_as(TALKS).bind(None::<i64>),
+        };
+        let (from, until) = self.span(sought).await?;
+        let query =
+            query.bind(sought.list()).bind(from).bind(until).bind(sought.unscored).bind(most);
         query.fetch_all(&self.pool).await.map_err(self.sorted())
+    }
+
+    /// From when until when recordings are looked through.
+    async fn span(&self, sought: &Sought) -> Result<(i64, i64), Trouble> {
+        let until = sought.until.unwrap_or(i64::MAX);
+        let bounded = sought.call.is_some() || (sought.agents.is_empty() && !sought.unscored);
+        let from = match sought.from {
+            Some(from) => from,
+            None if bounded => i64::MIN,
+            None => {
+                let last = sqlx::query_scalar::<_, Option<i64>>(LAST_BEGUN).bind(until);
+                let last = last.fetch_one(&self.pool).await.map_err(self.sorted())?;
+                last.map_or(i64::MIN, |last| last.saturating_sub(SPAN_MS))
+            }
+        };
+        Ok((from, until))
     }
 
     /// Scores, the newest first, with those that were corrected.
     pub async fn scores(&self, sought: &Sought) -> Result<Vec<ScoreRow>, Trouble> {
-        let select = "SELECT s.*, coalesce(c.begun, s.at) AS begun FROM scores s \
-                      LEFT JOIN calls c ON c.call = s.call WHERE (?1 IS NULL OR s.call = ?1) \
-                      AND (?2 IS NULL OR s.agent IN (SELECT value FROM json_each(?2))) \
-                      AND (?3 IS NULL OR coalesce(c.begun, s.at) >= ?3) \
-                      AND (?4 IS NULL OR coalesce(c.begun, s.at) < ?4) \
-                      ORDER BY s.at DESC, s.score DESC LIMIT ?5";
-        let query = sqlx::query_as(select)
-            .bind(sought.call.as_deref())
+        let query = match &sought.call {
+            Some(call) => sqlx::query_as(SCORES_OF_CALL).bind(call),
+            None => sqlx::query_as(SCORES).bind(None::<i64>),
+        };
+        let query = query
             .bind(sought.list())
-            .bind(sought.from)
-            .bind(sought.until)
+            .bind(sought.from.unwrap_or(i64::MIN))
+            .bind(sought.until.unwrap_or(i64::MAX))
             .bind(sought.most.min(MAX_ROWS));
         query.fetch_all(&self.pool).await.map_err(self.sorted())
     }
@@ -213,19 +298,11 @@ impl Records {
         by_team: bool,
         sought: &Sought,
     ) -> Result<Vec<ScoreFigures>, Trouble> {
-        let select = "SELECT CASE WHEN ?1 THEN coalesce(s.team, '') ELSE s.agent END AS name, \
-                      count(*) AS scores, avg(s.share) AS mean, min(s.share) AS lowest, \
-                      sum(s.passed) AS passed, sum(s.fatal) AS fatal FROM scores s \
-                      LEFT JOIN calls c ON c.call = s.call WHERE s.corrected_by IS NULL \
-                      AND (?2 IS NULL OR s.agent IN (SELECT value FROM json_each(?2))) \
-                      AND (?3 IS NULL OR coalesce(c.begun, s.at) >= ?3) \
-                      AND (?4 IS NULL OR coalesce(c.begun, s.at) < ?4) \
-                      GROUP BY 1 ORDER BY 1 LIMIT ?5";
-        let query = sqlx::query_as(select)
+        let query = sqlx::query_as(SCORE_FIGURES)
             .bind(by_team)
             .bind(sought.list())
-            .bind(sought.from)
-            .bind(sought.until)
+            .bind(sought.from.unwrap_or(i64::MIN))
+            .bind(sought.until.unwrap_or(i64::MAX))
             .bind(MAX_ROWS);
         query.fetch_all(&self.pool).await.map_err(self.sorted())
     }
@@ -234,5 +311,153 @@ impl Records {
     pub async fn score(&self, id: &str) -> Result<Option<ScoreRow>, Trouble> {
         let select = "SELECT s.*, s.at AS begun FROM scores s WHERE s.score = ?";
         sqlx::query_as(select).bind(id).fetch_optional(&self.pool).await.map_err(self.sorted())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::recordings::{OF_CALL, OF_SPAN};
+    use super::super::tests::{block, stored};
+    use super::*;
+    use crate::base::{CallId, LegId, RecordingId};
+    use crate::switch::fact::{FactKind, QueueFact};
+
+    /// What SQLite does for a statement.
+    async fn plan(records: &Records, sql: &str) -> Vec<String> {
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+        let rows = sqlx::query_as::<_, (i64, i64, i64, String)>(explain);
+        rows.fetch_all(&records.pool).await.unwrap().into_iter().map(|row| row.3).collect()
+    }
+
+    #[test]
+    fn no_question_about_talks_looks_at_every_recording() {
+        let dir = tempfile::tempdir().unwrap();
+        stored(dir.path(), []);
+        block(async {
+            let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
+            let all = [TALKS_OF_CALL, TALKS, SAMPLE, LAST_BEGUN, OF_CALL, OF_SPAN];
+            for sql in all.iter().chain(&[SCORES_OF_CALL, SCORES, SCORE_FIGURES]) {
+                let plan = plan(&records, sql).await;
+                let scans = |step: &&String| {
+                    step.starts_with("SCAN")
+                        && !step.starts_with("SCAN d")
+                        && !step.contains("json_each")
+                };
+                assert_eq!(plan.iter().find(scans), None, "{sql}\n{plan:#?}");
+            }
+            for sql in [TALKS_OF_CALL, OF_CALL] {
+                let plan = plan(&records, sql).await;
+                assert!(
+                    plan.iter().any(|step| step
+                        .contains("SEARCH r USING INDEX sqlite_autoindex_recordings_1 (call=?")),
+                    "{plan:#?}"
+                );
+            }
+            // The newest first, without a sort of all.
+            for sql in [TALKS, OF_SPAN] {
+                let plan = plan(&records, sql).await;
+                assert!(
+                    plan.iter().any(|step| step.contains("SEARCH r USING INDEX recordings_begun")),
+                    "{plan:#?}"
+                );
+                assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:#?}");
+            }
+        });
+    }
+
+    fn call(n: u64) -> CallId {
+        CallId::new(crate::base::Wall(1_790_000_000_000), n)
+    }
+
+    /// A call of two recordings, in which the agents have answered.
+    fn recorded(n: u64, agents: &[&str]) -> Vec<FactKind> {
+        let (call, left, right) = (call(n), LegId(1), Some(LegId(2)));
+        let mut kinds = Vec::new();
+        for agent in agents {
+            let (agent, back) = ((*agent).to_owned(), false);
+            let what = QueueFact::Answered { agent, waited_ms: 5, rang_ms: 5, back };
+            kinds.push(FactKind::Queue { queue: "care".into(), call, what });
+        }
+        for nth in 1..=2 {
+            let (recording, path) = (RecordingId(nth), format!("{n}-{nth}.wav"));
+            kinds.push(FactKind::RecordingBegan { call, recording, path, left, right });
+            let (samples, ms, fault) = (80, 10, String::new());
+            kinds.push(FactKind::RecordingEnded { call, recording, samples, ms, fault });
+        }
+        kinds
+    }
+
+    #[test]
+    fn talks_are_found_by_call_by_agent_by_time_and_by_chance() {
+        let dir = tempfile::tempdir().unwrap();
+        // An agent who had the call twice is in it once; one without a queue is nobody's.
+        let calls =
+            [recorded(1, &["7001", "7002", "7001"]), recorded(2, &["7002"]), recorded(3, &[])];
+        stored(dir.path(), calls.into_iter().flatten());
+        block(async {
+            let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
+            let all = Sought { most: 100, ..Sought::default() };
+            let found = async |sought: &Sought| {
+                let talks = records.talks(sought).await.unwrap();
+                assert!(
+                    talks.iter().all(|talk| (talk.ms, talk.recordings) == (Some(20), 2)),
+                    "{talks:?}"
+                );
+                let mut own: Vec<_> =
+                    talks.into_iter().map(|talk| (talk.call, talk.agent)).collect();
+                own.sort();
+                own
+            };
+            let row = |n: u64, agent: &str| {
+                (call(n).to_string(), Some(agent.to_owned()).filter(|agent| !agent.is_empty()))
+            };
+            let every = [row(1, "7001"), row(1, "7002"), row(2, "7002"), row(3, "")];
+            assert_eq!(found(&all).await, every);
+            let of_call = Sought { call: Some(call(1).to_string()), ..all.clone() };
+            assert_eq!(found(&of_call).await, every[..2]);
+            let of_agent = Sought { agents: vec!["7002".into()], ..all.clone() };
+            assert_eq!(found(&of_agent).await, every[1..3]);
+            // The facts are a millisecond apart: the second call began with its sixth recording's fact.
+            let late = Sought { from: Some(8), until: Some(12), ..all.clone() };
+            assert_eq!(found(&late).await, every[2..3]);
+            let sample = Sought { unscored: true, ..all.clone() };
+            assert_eq!(found(&sample).await, every[..3]);
+            let newest = records.talks(&Sought { most: 1, ..all }).await.unwrap();
+            assert_eq!(newest[0].call, call(3).to_string());
+        });
+    }
+    /// R23: two programs read that a score stands, and both correct it.
+    #[test]
+    fn of_two_corrections_of_one_score_the_first_stands() {
+        let dir = tempfile::tempdir().unwrap();
+        let scored = |score: &str, corrects: Option<&str>| {
+            FactKind::Scored(Box::new(Scored {
+                score: score.into(),
+                call: call(1),
+                agent: "7001".into(),
+                team: None,
+                queue: "care".into(),
+                form: "service".into(),
+                version: 1,
+                by: "7900".into(),
+                share: 5_000,
+                passed: false,
+                fatal: false,
+                answers: Vec::new(),
+                comment: String::new(),
+                corrects: corrects.map(str::to_owned),
+            }))
+        };
+        let all = [("a", None), ("b", Some("a")), ("c", Some("a")), ("d", Some("b"))];
+        stored(dir.path(), all.map(|(score, corrects)| scored(score, corrects)));
+        block(async {
+            let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
+            let all = records.scores(&Sought { most: 9, ..Sought::default() }).await.unwrap();
+            let all: Vec<_> = all.into_iter().map(|row| (row.score, row.corrected_by)).collect();
+            let row = |score: &str, by: Option<&str>| (score.to_owned(), by.map(str::to_owned));
+            assert_eq!(all, [row("d", None), row("b", Some("d")), row("a", Some("b"))]);
+            let figures = records.score_figures(false, &Sought::default()).await.unwrap();
+            assert_eq!(figures[0].scores, 1, "one stands");
+        });
     }
 }
