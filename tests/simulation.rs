@@ -21,6 +21,7 @@ mod simulation {
     mod dtls;
     mod elsewhere;
     mod endings;
+    mod floor;
     mod hold;
     mod keeping;
     mod keys;

@@ -49,7 +49,7 @@ impl Switch {
         let dials = self.lines.of(phone).any(of_code);
         self.centre.dials(now.at, phone, dials);
         if self.centre.at_phone(phone).is_some() {
-            let own = self.lines.of(phone).any(|leg| !self.offered.contains_key(&leg));
+            let own = self.lines.of(phone).any(|leg| !self.is_no_own_call(phone, leg));
             self.centre.engaged(now.at, phone, own);
         }
     }

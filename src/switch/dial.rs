@@ -104,6 +104,7 @@ impl Switch {
             }
             Err(failure) => dialing.hunt.refused(failure),
         }
+        self.sent_on(now, id, &target, &rung);
         for leg in rung {
             if let Some(phone) = self.phone_of(leg) {
                 self.line_changed(now, &phone);

@@ -276,7 +276,7 @@ impl Switch {
         let mut instead = self.instead_of(id, leg_id, failed);
         let Some(dialing) = self.dialing(id) else { return false };
         let Some(number) = phone_of(dialing, leg_id) else {
-            return self.diverts_instead(now, id, instead);
+            return self.diverts_instead(now, id, leg_id, instead);
         };
         let others = dialing.legs.iter().any(|(other, _)| {
             *other != leg_id
@@ -295,7 +295,7 @@ impl Switch {
             }
             _ => {}
         }
-        self.diverts_instead(now, id, instead)
+        self.diverts_instead(now, id, leg_id, instead)
     }
 
     /// What is left of the 3xx's that led to this leg: nothing where it is refused for everywhere (6xx), or
@@ -316,8 +316,8 @@ impl Switch {
         if rings { Vec::new() } else { all }
     }
 
-    /// Rings the next Contact where somebody can be rung, those of the last 3xx first.
-    fn diverts_instead(&mut self, now: Now, id: CallId, mut all: Vec<Instead>) -> bool {
+    /// Rings the next Contact where somebody can be rung, those of the last 3xx first, in the place of `of`.
+    fn diverts_instead(&mut self, now: Now, id: CallId, of: LegId, mut all: Vec<Instead>) -> bool {
         while let Some(last) = all.last_mut() {
             let Some(next) = last.left.pop_front() else {
                 all.pop();
@@ -330,11 +330,14 @@ impl Switch {
             else {
                 return false;
             };
+            let mut legs = Vec::with_capacity(made.len());
             for (leg, target) in made {
                 dialing.hunt.attempt(leg);
                 dialing.legs.push((leg, target));
                 dialing.instead.push((leg, all.clone()));
+                legs.push(leg);
             }
+            self.rings_instead(now, id, of, &legs);
             return true;
         }
         false
@@ -440,15 +443,16 @@ impl Switch {
     /// Nobody of a group answered in time: whoever wishes so has the call go elsewhere next.
     pub(super) fn unanswered(&mut self, now: Now, id: CallId, given_up: &[LegId]) {
         let Some(dialing) = self.dialing(id) else { return };
-        let numbers: BTreeSet<String> =
-            given_up.iter().filter_map(|leg| phone_of(dialing, *leg)).collect();
+        let numbers: BTreeMap<String, LegId> =
+            given_up.iter().filter_map(|leg| Some((phone_of(dialing, *leg)?, *leg))).collect();
         let mut group = Vec::new();
-        for number in numbers {
+        for (number, leg) in numbers {
             let wished = self.wishes(&number).and_then(|w| w.after(Why::NoAnswer));
             let Some(to) = wished.map(str::to_owned) else { continue };
-            group.extend(
-                self.diverted_to(now, id, &number, &anywhere(&to), NO_ANSWER).unwrap_or_default(),
-            );
+            let targets = self.diverted_to(now, id, &number, &anywhere(&to), NO_ANSWER);
+            let targets = targets.unwrap_or_default();
+            self.sends_on(id, leg, &targets);
+            group.extend(targets);
         }
         if let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing)
             && !group.is_empty()

@@ -51,8 +51,10 @@ pub struct Queued {
     /// When it hears its place the next time.
     pub(super) announced_at: Time,
     record: bool,
-    /// Whose legs ring.
+    /// Whose legs ring: those of the agents' phones, and of whoever these send the call on to.
     offers: Vec<(AgentId, LegId)>,
+    /// To whom the phones of agents who have not answered send it on, while nobody there rings yet.
+    sent_on: Vec<(AgentId, Target)>,
     /// The announcement that plays.
     pub(super) said: Option<PlayId>,
     /// It is asked at which number it is to be called back; phones ring for it meanwhile, and an answer wins.
@@ -63,7 +65,23 @@ impl Queued {
     /// As it is for a caller who waits again: no phone rings for it, and nothing is asked.
     pub(super) fn anew(mut self: Box<Queued>) -> Box<Queued> {
         (self.offers, self.asks, self.said) = (Vec::new(), None, None);
+        self.sent_on.clear();
         self
+    }
+
+    /// Whether anything rings for it that is this agent's, or is about to.
+    fn rings(&self, agent: AgentId) -> bool {
+        let is_his = |own: AgentId| own == agent;
+        self.offers.iter().any(|(own, _)| is_his(*own))
+            || self.sent_on.iter().any(|(own, _)| is_his(*own))
+    }
+
+    /// Whose leg it is. One that is nobody's by name is his for whom all that rings rings.
+    fn whose(&self, leg: LegId) -> Option<AgentId> {
+        let (first, _) = *self.offers.first()?;
+        let alone = self.offers.iter().all(|(own, _)| *own == first).then_some(first);
+        let named = self.offers.iter().find(|(_, own)| *own == leg);
+        named.map(|(agent, _)| *agent).or(alone)
     }
 }
 
@@ -143,6 +161,7 @@ impl Switch {
             announced_at: terms.map_or(Time::NEVER, |queue| announcing::first(queue, now.at)),
             record: terms.is_some_and(|queue| queue.record),
             offers: Vec::new(),
+            sent_on: Vec::new(),
             said: None,
             asks: None,
         };
@@ -227,7 +246,7 @@ impl Switch {
         match self.ring_one(now, id, &Target::Phone { number: phone }) {
             // The call has as many legs as it may.
             Ok(legs) if legs.is_empty() => self.centre.missed(now.at, id, agent, Missed::NotRung),
-            Ok(legs) => self.rings_for(id, agent, legs),
+            Ok(legs) => self.rings_for(now, id, agent, legs),
             Err(failure) => self.missed(now, id, agent, failure),
         }
         let rung = self.dialing(id).is_some_and(|dialing| dialing.hunt.settled() == Step::Wait);
@@ -239,42 +258,69 @@ impl Switch {
         }
     }
 
-    fn rings_for(&mut self, id: CallId, agent: AgentId, legs: Vec<(LegId, Target)>) {
+    fn rings_for(&mut self, now: Now, id: CallId, agent: AgentId, legs: Vec<(LegId, Target)>) {
         let Some(active) = self.calls.get_mut(&id) else { return };
         let (Doing::Dialling(dialing), Some(queued)) = (&mut active.doing, &mut active.queued)
         else {
             return;
         };
+        let mut rung = Vec::with_capacity(legs.len());
         for (leg, target) in legs {
             dialing.hunt.attempt(leg);
             dialing.legs.push((leg, target));
             queued.offers.push((agent, leg));
             self.offered.insert(leg, None);
+            rung.push(leg);
+        }
+        self.lines_changed(now, &rung);
+    }
+
+    /// Legs that ring in the place of one that rang for an agent are that agent's: whoever takes the call at one of
+    /// them takes it for him.
+    pub(super) fn rings_instead(&mut self, now: Now, id: CallId, of: LegId, legs: &[LegId]) {
+        let Some(queued) = self.calls.get_mut(&id).and_then(|a| a.queued.as_mut()) else { return };
+        let Some((agent, _)) = queued.offers.iter().find(|(_, own)| *own == of).copied() else {
+            return;
+        };
+        for leg in legs {
+            queued.offers.push((agent, *leg));
+            self.offered.insert(*leg, None);
+        }
+        self.lines_changed(now, legs);
+    }
+
+    /// The phone that rang at `of` and was not answered sends the call on: what rings there next is its agent's.
+    pub(super) fn sends_on(&mut self, id: CallId, of: LegId, targets: &[Target]) {
+        let Some(queued) = self.calls.get_mut(&id).and_then(|a| a.queued.as_mut()) else { return };
+        let agent = queued.offers.iter().find(|(_, own)| *own == of).map(|(agent, _)| *agent);
+        let on = targets.iter().filter_map(|target| Some((agent?, target.clone())));
+        queued.sent_on.extend(on);
+    }
+
+    /// A target to whom an agent's phone sends the call on is rung, at these legs, or cannot be.
+    pub(super) fn sent_on(&mut self, now: Now, id: CallId, target: &Target, legs: &[LegId]) {
+        let Some(queued) = self.calls.get_mut(&id).and_then(|a| a.queued.as_mut()) else { return };
+        let Some(at) = queued.sent_on.iter().position(|(_, to)| to == target) else { return };
+        let (agent, _) = queued.sent_on.remove(at);
+        queued.offers.extend(legs.iter().map(|leg| (agent, *leg)));
+        let rings = queued.rings(agent);
+        self.offered.extend(legs.iter().map(|leg| (*leg, None)));
+        if !rings {
+            self.centre.missed(now.at, id, agent, Missed::NoAnswer);
         }
     }
 
-    /// A leg that rang for a queue's caller is out; what its agent's phone does otherwise still counts.
+    /// A leg that rang for a queue's caller is out. What its agent's phone does otherwise still counts: what rings in
+    /// its place is his already.
     pub(super) fn offer_failed(&mut self, now: Now, id: CallId, leg: LegId, failure: Failure) {
         let Some(active) = self.calls.get_mut(&id) else { return };
-        let (Doing::Dialling(dialing), Some(queued)) = (&active.doing, &mut active.queued) else {
+        let (Doing::Dialling(_), Some(queued)) = (&active.doing, &mut active.queued) else {
             return;
         };
         let Some(at) = queued.offers.iter().position(|(_, own)| *own == leg) else { return };
         let (agent, _) = queued.offers.swap_remove(at);
-        if queued.offers.iter().any(|(own, _)| *own == agent) {
-            return;
-        }
-        // The phone's user may have sent the call on, to a mobile number.
-        let taken = |other: &LegId| queued.offers.iter().any(|(_, own)| own == other);
-        let sent_on = dialing.legs.iter().map(|(other, _)| *other);
-        let mut sent_on =
-            sent_on.filter(|other| *other != leg && dialing.hunt.rings(*other) && !taken(other));
-        match sent_on.next() {
-            Some(other) => {
-                queued.offers.push((agent, other));
-                self.offered.insert(other, None);
-            }
-            None => self.missed(now, id, agent, failure),
+        if !queued.rings(agent) {
+            self.missed(now, id, agent, failure);
         }
     }
 
@@ -296,9 +342,11 @@ impl Switch {
         let Some(queued) = self.calls.get_mut(&id).and_then(|a| a.queued.as_mut()) else {
             return false;
         };
-        let offers = std::mem::take(&mut queued.offers);
+        let offers = std::mem::take(&mut queued.offers).into_iter().map(|(agent, _)| agent);
+        let sent_on = std::mem::take(&mut queued.sent_on).into_iter().map(|(agent, _)| agent);
+        let all: Vec<AgentId> = offers.chain(sent_on).collect();
         self.waits_on(id);
-        for (agent, _) in offers {
+        for agent in all {
             self.centre.missed(now.at, id, agent, Missed::NoAnswer);
         }
         true
@@ -309,8 +357,7 @@ impl Switch {
         let Some(queued) = self.calls.get(&id).and_then(|a| a.queued.as_ref()) else {
             return true;
         };
-        let own = queued.offers.iter().find(|(_, own)| *own == leg).or(queued.offers.first());
-        let Some((agent, _)) = own.copied() else { return false };
+        let Some(agent) = queued.whose(leg) else { return false };
         if !self.centre.answered(now.at, id, agent) {
             return false;
         }
@@ -331,6 +378,7 @@ impl Switch {
         };
         let (gone, stay) = queued.offers.iter().copied().partition(|(own, _)| *own == agent);
         queued.offers = stay;
+        queued.sent_on.retain(|(own, _)| *own != agent);
         let gone: Vec<(AgentId, LegId)> = gone;
         let mut step = Step::Wait;
         for (_, leg) in &gone {
@@ -382,6 +430,7 @@ impl Switch {
         let subject = active.subject();
         if let Some(queued) = &mut active.queued {
             queued.offers.clear();
+            queued.sent_on.clear();
             (queued.asks, queued.said) = (None, None);
             (queued.name, queued.overflows) = (name, overflows);
             (queued.music, queued.record, queued.announced_at) = (music, record, announced_at);
@@ -435,6 +484,35 @@ impl Switch {
             self.ask_call_back(now, id);
         }
         leads_out || asks
+    }
+
+    /// An agent has taken his talk to another device of his phone: it is the same talk.
+    pub(super) fn talks_on_at(&mut self, old: LegId, leg: LegId) {
+        if let Some(talk) = self.offered.get_mut(&old).and_then(Option::take) {
+            self.offered.insert(leg, Some(talk));
+        }
+    }
+
+    /// Whether a phone has a leg for a queue's caller of the agent who is signed in there, or for a code: what rings, or
+    /// talks, for another agent, whose phone sends it on, is a call of its own.
+    pub(super) fn is_no_own_call(&self, phone: &str, leg: LegId) -> bool {
+        let Some(talk) = self.offered.get(&leg) else { return false };
+        let rung_for = || {
+            let call = self.calls.get(&self.legs.get(&leg)?.call)?;
+            let offers = &call.queued.as_ref()?.offers;
+            offers.iter().find(|(_, own)| *own == leg).map(|(agent, _)| *agent)
+        };
+        let agent = talk.map(|(_, agent)| agent).or_else(rung_for);
+        agent.is_none_or(|agent| self.centre.at_phone(phone) == Some(agent))
+    }
+
+    /// The phones of these legs have changed what they do.
+    fn lines_changed(&mut self, now: Now, legs: &[LegId]) {
+        for leg in legs {
+            if let Some(phone) = self.phone_of(*leg) {
+                self.line_changed(now, &phone);
+            }
+        }
     }
 
     /// The leg of an agent who talked for a queue is in a call of its phone's own from now on.

@@ -154,13 +154,22 @@ impl Switch {
         let Doing::Dialling(dialing) = &mut active.doing else { return };
         dialing.hunt.attempt(leg);
         dialing.legs.push((leg, Target::Phone { number: device.number().into() }));
-        if let Step::Won { leg, cancel } = dialing.hunt.answered(leg) {
-            for other in cancel {
-                let cause = Cause::NON_SELECTED_USER_CLEARING;
-                self.hang_up(now, other, cause, EndedBy::Plan);
-            }
-            self.connect(now, id, leg);
+        let Step::Won { leg, cancel } = dialing.hunt.answered(leg) else { return };
+        // An agent who takes a queue's caller at another device of his phone has answered him.
+        let own = active.call.get(old).is_some_and(|rung| rung.device.number() == device.number());
+        if own {
+            self.rings_instead(now, id, old, &[leg]);
         }
+        let cause = Cause::NON_SELECTED_USER_CLEARING;
+        for other in cancel {
+            self.hang_up(now, other, cause, EndedBy::Plan);
+        }
+        if own && !self.agent_takes(now, id, leg) {
+            self.hang_up(now, leg, cause, EndedBy::Plan);
+            self.offers_over(now, id);
+            return;
+        }
+        self.connect(now, id, leg);
     }
 
     /// Whoever talks with `old` talks with `leg` from here.
@@ -181,6 +190,7 @@ impl Switch {
         }
         let subject = active.call.subject;
         let other = if subject == leg { peer } else { leg };
+        self.talks_on_at(old, leg);
         self.rejoin(now, id, subject, other);
         self.hang_up(now, old, Cause::NORMAL_CLEARING, EndedBy::Plan);
         self.rearm(id);

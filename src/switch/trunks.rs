@@ -119,6 +119,7 @@ impl Switch {
         }
         dialing.hunt.attempt(next);
         dialing.legs.push((next, target));
+        self.rings_instead(now, id, leg_id, &[next]);
         true
     }
 
