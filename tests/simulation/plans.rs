@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 
 use belfry::base::{Duration, Wall};
 use belfry::care::{Kept, Subscriber, Update};
+use belfry::config::Config;
+use belfry::media::control::Codec;
 use belfry::sim::phone::{Manner, State};
+use belfry::sim::world::World;
 use belfry::switch::care::sheets::Way;
 use belfry::switch::care::{Case, KeptCases, Need, PlanEvent};
 use belfry::switch::console::{CaseView, PlanOrder};
 use belfry::switch::fact::{CareFact, FactKind, QueueFact};
 use belfry::switch::{Input, Reply, Request};
 
-use super::house::{CALLER_HZ, House, SOON, channels, hz, tone_of};
+use super::house::{CALLER_HZ, House, SOON, channels, config_with, hz, sample_plan, tone_of};
 
 const PLAN: &str = "[[route]]\nname = \"bells\"\ncontext = \"gateway\"\nwhen = { to = \"95081\" }\n\
     steps = [{ queue = { name = \"care\" } }]\n\
@@ -221,10 +224,24 @@ fn what_home_and_helper_say_is_recorded_for_the_case() {
     let wanted = "{ conference = { name = \"${case_room}\", record = true } }";
     let plan = PLAN.replace("{ conference = { name = \"${case_room}\" } }", wanted);
     assert_ne!(plan, PLAN);
-    let mut house = House::with_sections(&plan, &format!("{CARE}{STEPS}"), 23);
+    recorded_for_the_case(House::with_sections(&plan, &format!("{CARE}{STEPS}"), 23), "95081");
+}
+
+/// And so it is with the plan that is shipped.
+#[test]
+fn the_sample_records_what_is_said_for_a_case() {
+    let sections =
+        format!("{CARE}{STEPS}").replace("95081", "8009000").replace("care\"", "hotline\"");
+    let (gateway, _) = World::addresses(100);
+    let change = |config: &mut Config| *config = config_with(4, &gateway.to_string(), &sections);
+    let house = House::recorded(sample_plan(), 24, [&[Codec::Pcma]; 4], change);
+    recorded_for_the_case(house, "8009000");
+}
+
+fn recorded_for_the_case(mut house: House, bell: &str) {
     (0..4).for_each(|n| house.register(n));
     subscribers(&mut house);
-    house.world.with(house.caller, |phone, now| phone.call(now, "95081"));
+    house.world.with(house.caller, |phone, now| phone.call(now, bell));
     let li = house.phones[1];
     takes_on(&mut house, 1);
     house.world.run(Duration::from_secs(5));
