@@ -133,7 +133,7 @@ fn of_call<'q>(wall: Wall, kind: &'q FactKind) -> Option<Statement<'q>> {
 /// A leg begins, rings, answers, goes over to another call.
 fn of_leg<'q>(wall: Wall, kind: &'q FactKind) -> Vec<Statement<'q>> {
     match kind {
-        FactKind::LegBegan { call, leg, party, role } => {
+        FactKind::LegBegan { call, leg, party, role, .. } => {
             vec![leg_began(wall, *call, *leg, party, *role)]
         }
         FactKind::LegRinging { call, leg } => {

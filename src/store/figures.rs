@@ -212,7 +212,7 @@ mod tests {
             6 => state(rng, &agent, "ready"),
             7 => state(rng, &agent, "not_ready"),
             8 => state(rng, &agent, "after_call"),
-            9 => FactKind::LegBegan { call, leg, party, role },
+            9 => FactKind::LegBegan { call, leg, party, role, outgoing: None },
             10 => FactKind::LegEnded {
                 call,
                 leg,

@@ -426,7 +426,8 @@ impl Switch {
                 self.lines.begin(device.number(), leg.id);
             }
             let party = party(device);
-            self.fact(now, FactKind::LegBegan { call: leg.call, leg: leg.id, party, role });
+            let (call, leg, outgoing) = (leg.call, leg.id, Some(leg.invite.is_some()));
+            self.fact(now, FactKind::LegBegan { call, leg, party, role, outgoing });
         }
         let mut group = leg.call;
         if let Some(active) = self.calls.get_mut(&leg.call) {

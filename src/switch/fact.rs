@@ -251,6 +251,9 @@ pub enum FactKind {
         party: Party,
         /// Caller or callee.
         role: Role,
+        /// Belfry calls it; `false`: it calls Belfry. Facts of earlier versions do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outgoing: Option<bool>,
     },
     /// A leg's party is alerted.
     LegRinging {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use belfry::base::{Duration, Rng, Wall};
 use belfry::dialplan::calendar::Civil;
+use belfry::report::{Kind, Measure};
 use belfry::sim::gateway::{Fate, Gateway};
 use belfry::sim::phone::State;
 use belfry::sim::world::{SIP, World};
@@ -207,6 +208,10 @@ fn a_customer_hears_the_agent_within_a_second_and_sees_the_campaigns_number() {
     house.until_state(agent, State::Ended(0));
     assert_eq!(outcomes(&house)["13800000"], ["reached"]);
     house.ends_clean();
+    // In its call it is the caller; of the gateway's channels it took one that Belfry seized.
+    let trunk = house.figures(Kind::Trunk, "pstn");
+    let ways = [Measure::CallsIn, Measure::CallsOut, Measure::CallsAnswered];
+    assert_eq!(ways.map(|way| trunk.get(way)), [0, 1, 1]);
 }
 
 #[test]

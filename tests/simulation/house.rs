@@ -10,6 +10,7 @@ use belfry::dsp::g711;
 use belfry::dsp::level::dominant_tone;
 use belfry::media::control::Codec;
 use belfry::media::negotiate::Protection;
+use belfry::report::{Book, Kind, Ledger, Subject, Tally};
 use belfry::sim::network::Faults;
 use belfry::sim::phone::{Manner, Setup, State};
 use belfry::sim::world::{Recorded, SIP, World};
@@ -319,6 +320,15 @@ impl House {
         for phone in self.phones.iter().chain([&self.caller]) {
             assert_eq!(self.world.phone(*phone).in_being(), 0, "a phone has something left");
         }
+    }
+    /// What all facts so far count for a subject of the reports.
+    pub fn figures(&self, kind: Kind, name: &str) -> Tally {
+        let (mut ledger, mut book) = (Ledger::default(), Book::default());
+        for fact in &self.world.facts {
+            ledger.take(fact.wall, fact.happened());
+            ledger.drain().for_each(|delta| book.add(delta));
+        }
+        book.since(&Subject::new(kind, name), i64::MIN)
     }
     /// Facts of this kind, by name.
     pub fn facts(&self, name: &str) -> Vec<&FactKind> {

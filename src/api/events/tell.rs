@@ -147,7 +147,7 @@ impl Teller {
             CallBegan { call, caller, dialled, caller_name, .. } => {
                 self.began(*call, caller, dialled, caller_name)
             }
-            LegBegan { call, leg, party, role } => {
+            LegBegan { call, leg, party, role, .. } => {
                 return self.line_began(*call, leg.0, party, *role);
             }
             Agent { agent, what } => return self.agent(agent, what),
@@ -713,7 +713,13 @@ mod tests {
                 caller_name: "Wang".into(),
                 context: "gateway".into(),
             },
-            FactKind::LegBegan { call, leg: a, party: outside, role: Role::Caller },
+            FactKind::LegBegan {
+                call,
+                leg: a,
+                party: outside,
+                role: Role::Caller,
+                outgoing: Some(false),
+            },
             FactKind::LegAnswered { call, leg: a },
             FactKind::Digit {
                 call,
@@ -724,7 +730,13 @@ mod tests {
             FactKind::CallField { call, name: "policy".into(), value: "P-7".into() },
             queue(QueueFact::Entered { position: 1, priority: 0 }),
             queue(QueueFact::Offered { agent: "101".into(), waited_ms: 4_000 }),
-            FactKind::LegBegan { call, leg: b, party: phone, role: Role::Callee },
+            FactKind::LegBegan {
+                call,
+                leg: b,
+                party: phone,
+                role: Role::Callee,
+                outgoing: Some(true),
+            },
             FactKind::LegRinging { call, leg: b },
             queue(QueueFact::Answered {
                 agent: "101".into(),

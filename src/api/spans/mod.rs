@@ -92,7 +92,7 @@ impl Spans {
                 let open = Call { began: wall, context, gateway, legs, events: Vec::new() };
                 self.calls.insert(*call, open);
             }
-            LegBegan { call, leg, party, role } => {
+            LegBegan { call, leg, party, role, .. } => {
                 let open = self.calls.get_mut(call).filter(|c| c.legs.len() < MOST_LEGS)?;
                 let (gateway, caller) = (party.gateway().map(str::to_owned), *role == Role::Caller);
                 let new = Leg { began: wall, answered: None, caller, gateway };
@@ -274,7 +274,16 @@ mod tests {
                     context: "gateway".into(),
                 },
             ),
-            fact(1_000, FactKind::LegBegan { call, leg, party: caller(), role: Role::Caller }),
+            fact(
+                1_000,
+                FactKind::LegBegan {
+                    call,
+                    leg,
+                    party: caller(),
+                    role: Role::Caller,
+                    outgoing: Some(false),
+                },
+            ),
             fact(1_010, FactKind::RouteTaken { call, route: "care line".into() }),
             fact(1_500, FactKind::LegAnswered { call, leg }),
             fact(

@@ -1,6 +1,7 @@
 //! Facts as [`report`](crate::report) counts them.
 
 use super::{AgentFact, Fact, FactKind, Party, QueueFact, Role};
+use crate::base::LegId;
 use crate::report::Happened;
 
 /// The kinds of facts that are counted, by name. All others say only that Belfry was there.
@@ -27,12 +28,9 @@ impl Fact {
             FactKind::Held { call, leg } => Happened::Held { call: *call, leg: *leg },
             FactKind::Retrieved { call, leg } => Happened::Retrieved { call: *call, leg: *leg },
             FactKind::Transferred { call, .. } => Happened::Transferred { call: *call },
-            FactKind::LegBegan {
-                leg,
-                party: Party::Trunk { gateway, .. } | Party::Mobile { gateway, .. },
-                role,
-                ..
-            } => Happened::LegBegan { leg: *leg, gateway, came_in: *role == Role::Caller },
+            FactKind::LegBegan { leg, party, role, outgoing, .. } => {
+                of_line(*leg, party, *role, *outgoing)
+            }
             FactKind::LegAnswered { leg, .. } => Happened::LegAnswered { leg: *leg },
             FactKind::LegEnded { leg, talk_ms, .. } => {
                 Happened::LegEnded { leg: *leg, talk_ms: *talk_ms }
@@ -43,6 +41,18 @@ impl Fact {
             _ => Happened::Nothing,
         }
     }
+}
+
+/// A gateway's channel was seized, by which side. An earlier version did not write that: then a caller came in, unless
+/// it is a mobile phone of ours, which only Belfry calls.
+fn of_line(leg: LegId, party: &Party, role: Role, outgoing: Option<bool>) -> Happened<'_> {
+    let (gateway, ours) = match party {
+        Party::Phone { .. } => return Happened::Nothing,
+        Party::Trunk { gateway, .. } => (gateway, false),
+        Party::Mobile { gateway, .. } => (gateway, true),
+    };
+    let came_in = outgoing.map_or(role == Role::Caller && !ours, |outgoing| !outgoing);
+    Happened::LegBegan { leg, gateway, came_in }
 }
 
 fn of_agent<'a>(agent: &'a str, what: &'a AgentFact) -> Happened<'a> {

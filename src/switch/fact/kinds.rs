@@ -86,7 +86,7 @@ impl FactKind {
         "flag", "form", "from", "gateway", "happened", "home", "id", "into", "jitter_max_us",
         "key", "kind", "late", "left", "left_ms", "leg", "list", "machine", "meaning", "members",
         "mos", "ms", "muted", "name", "next", "nobody", "node", "nth", "number", "of", "old", "on",
-        "one_way", "opens", "order", "ordered", "outcome", "outside", "packed", "packets_dropped",
+        "one_way", "opens", "order", "ordered", "outcome", "outgoing", "outside", "packed", "packets_dropped",
         "packets_duplicate", "packets_foreign", "packets_forged", "packets_late", "packets_lost",
         "packets_malformed", "packets_received", "packets_sent", "packets_unagreed",
         "packets_unsealed", "party", "passed", "path", "paused", "peer_mos", "people", "phone",

@@ -61,7 +61,7 @@ fn one_of_each() -> Vec<FactKind> {
         RouteTaken { call, route: s("care line") },
         CallField { call, name: s("case"), value: s("17") },
         CallEnded { call, cause: 16, by: EndedBy::Callee, total_ms: 61_000, talk_ms: 40_000 },
-        LegBegan { call, leg: a, party: trunk, role: Role::Caller },
+        LegBegan { call, leg: a, party: trunk, role: Role::Caller, outgoing: Some(true) },
         LegRinging { call, leg: b },
         LegAnswered { call, leg: b },
         LegEnded {
@@ -273,6 +273,30 @@ fn what_a_later_version_wrote_is_kept() {
     let new_word = r#"{"seq":9,"wall":5,"kind":"alarm","what":"flood","raised":true,"detail":""}"#;
     assert!(matches!(read(new_word).kind, FactKind::Alarm { what: AlarmWhat::Unknown, .. }));
     assert!(serde_json::from_str::<Fact>(r#"{"wall":5,"kind":"gateway_up"}"#).is_err());
+}
+
+/// Facts of before the way was written: a caller came in, unless it is a mobile, which only Belfry calls.
+#[test]
+fn a_line_is_counted_by_the_side_that_seized_it() {
+    use crate::report::Happened;
+    let line = |party: &str, role: &str, more: &str| {
+        let party = format!(r#"{{"by":"{party}","gateway":"e1-a","number":"138","outside":"138"}}"#);
+        let leg = r#""kind":"leg_began","call":"01J0000000007","leg":3"#;
+        let fact = read(&format!(
+            r#"{{"seq":9,"wall":5,{leg},"party":{party},"role":"{role}"{more}}}"#
+        ));
+        match fact.happened() {
+            Happened::LegBegan { came_in, .. } => Some(came_in),
+            _ => None,
+        }
+    };
+    let (out, came) = (r#","outgoing":true"#, r#","outgoing":false"#);
+    assert_eq!(line("trunk", "caller", ""), Some(true));
+    assert_eq!(line("trunk", "callee", ""), Some(false));
+    assert_eq!(line("mobile", "caller", ""), Some(false));
+    assert_eq!(line("trunk", "caller", out), Some(false));
+    assert_eq!(line("trunk", "callee", came), Some(true));
+    assert_eq!(line("phone", "caller", came), None);
 }
 
 #[test]
