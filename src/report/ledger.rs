@@ -19,6 +19,10 @@ use super::interval::{split, start_of};
 use super::measure::{Measure as M, seconds_up};
 use crate::base::{CallId, LegId, Wall};
 
+/// The longest wait that a restart ends, milliseconds: nobody waits for longer than a day. What was left open so long is
+/// of an earlier version, which never ended the waits of alarms that were called back.
+const LONGEST_WAIT_MS: u64 = 24 * 3_600 * 1_000;
+
 /// Of what kind somebody is who has figures.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Kind {
@@ -248,7 +252,10 @@ impl Ledger {
                 self.talk_over(at, call, agent, talk_ms);
             }
             Happened::Left { queue, call, why, waited_ms } => {
-                self.wait_over(call, queue);
+                match why {
+                    "given_up" | "not_offered" | "called_again" => self.owed_over(at, call, queue),
+                    _ => _ = self.wait_over(call, queue),
+                }
                 self.left(queue, at, why, waited_ms);
             }
             Happened::Held { call, leg } => self.held(at, call, leg),
@@ -359,6 +366,7 @@ impl Ledger {
             }
             Happened::BackFailed { queue } => self.count(Kind::Queue, queue, at, M::BackFailed, 1),
             Happened::CalledBack { queue, call, agent } => {
+                self.owed_over(at, call, queue);
                 let talk = TalkNow::new(agent.into(), queue.into(), at, 0, 0);
                 self.talk_begins(call, TalkNow { back: true, ..talk });
             }
@@ -366,9 +374,18 @@ impl Ledger {
         }
     }
 
-    fn wait_over(&mut self, call: CallId, queue: &str) {
-        self.waits.remove(&(call, Box::from(queue)));
+    /// Whether it was open.
+    fn wait_over(&mut self, call: CallId, queue: &str) -> bool {
         self.touched.insert(Key::Wait(call, queue.into()));
+        self.waits.remove(&(call, Box::from(queue))).is_some()
+    }
+
+    /// The wait of who is owed a call without having asked for it, as an alarm is, lasts until that is made or given up.
+    /// Then it counts as one who wanted it, so that all who came in are among those offered.
+    fn owed_over(&mut self, at: i64, call: CallId, queue: &str) {
+        if self.wait_over(call, queue) {
+            self.count(Kind::Queue, queue, at, M::BackWanted, 1);
+        }
     }
 
     fn left(&mut self, queue: &str, at: i64, why: &str, waited_ms: u64) {
@@ -527,7 +544,10 @@ impl Ledger {
         }
         for ((call, _), wait) in std::mem::take(&mut self.waits) {
             self.touched.insert(Key::Wait(call, wait.queue.clone()));
-            self.left(&wait.queue, at, "restart", span(wait.since, at));
+            let waited_ms = span(wait.since, at);
+            if waited_ms <= LONGEST_WAIT_MS {
+                self.left(&wait.queue, at, "restart", waited_ms);
+            }
         }
         let talks: Vec<_> =
             self.talks.iter().map(|((call, agent), t)| (*call, agent.clone(), t.since)).collect();

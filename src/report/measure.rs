@@ -66,7 +66,7 @@ measures! {
     Key = "key": "Callers who left by a key.",
     Moved = "moved": "Callers who were sent elsewhere while they waited.",
     Closed = "closed": "Callers whose queue was no more.",
-    BackWanted = "back_wanted": "Callers who asked to be called back.",
+    BackWanted = "back_wanted": "Callers who asked to be called back, or are owed that by an alarm.",
     CalledBack = "called_back": "Of these, those whom an agent has talked with; the talk has ended.",
     BackFailed = "back_failed": "Attempts to call back that reached nobody.",
     GivenUp = "given_up": "Call-backs that were given up.",

@@ -248,3 +248,43 @@ fn call_backs_that_are_offered_no_more_are_given_up() {
     assert_eq!((care.get(M::Closed), care.get(M::Moved)), (0, 0));
     assert_eq!(crate::report::figures::offered(&care), 3, "each caller once");
 }
+
+/// An alarm without a call is owed one: it comes into the queue and never says that it wants to be called back. Whatever
+/// becomes of it, nothing of it stays open, and it is one of those offered.
+#[test]
+fn an_alarm_that_is_called_back_leaves_nothing_open() {
+    const DAY: i64 = 24 * 3_600_000;
+    let entered = |n| Happened::Entered { queue: "care", call: call(n) };
+    let back = |n| Happened::CalledBack { queue: "care", call: call(n), agent: "7001" };
+    let left = |n, why| Happened::Left { queue: "care", call: call(n), why, waited_ms: 9_000_000 };
+    let (mut ledger, mut book) = (Ledger::default(), Book::default());
+    let mut kept = BTreeMap::new();
+    let mut take = |at: i64, happened: Happened<'_>| {
+        ledger.take(Wall(at), happened);
+        ledger.drain().for_each(|delta| book.add(delta));
+        kept.extend(ledger.changed());
+        kept.retain(|_, text| text.is_some());
+        let waits = kept.keys().filter(|key| key.starts_with("wait")).count();
+        (book.since(&Subject::new(Kind::Queue, "care"), i64::MIN), waits)
+    };
+    take(0, state("7001", "ready", 0));
+    take(1_000, entered(1));
+    take(1_000, entered(2));
+    assert_eq!(take(1_000, entered(3)).1, 3);
+    assert_eq!(take(9_000, back(1)).1, 2);
+    take(9_000, left(2, "given_up"));
+    let over = Happened::TalkOver { queue: "care", call: call(1), agent: "7001", talk_ms: 60_000 };
+    take(69_000, over);
+    take(90_000, Happened::Nothing);
+    // The third is open when Belfry goes away; it has waited for 89 s.
+    let (care, waits) = take(30 * DAY, Happened::Started);
+    let counts = [M::Entered, M::BackWanted, M::CalledBack, M::GivenUp, M::Lost];
+    assert_eq!(counts.map(|measure| care.get(measure)), [3, 2, 1, 1, 1]);
+    assert_eq!((waits, care.get(M::MaxWaitMs)), (0, 89_000));
+    assert_eq!(crate::report::figures::offered(&care), 3, "each once");
+    // What an earlier version left open for ever is forgotten, and no wait of weeks.
+    take(31 * DAY, entered(4));
+    take(60 * DAY, Happened::Nothing);
+    let (care, waits) = take(60 * DAY, Happened::Started);
+    assert_eq!((waits, care.get(M::Lost), care.get(M::MaxWaitMs)), (0, 1, 89_000));
+}
