@@ -60,6 +60,8 @@ const STORE_MAY_DRAIN: Duration = Duration::from_secs(10);
 const DATABASE_MAY_BE_AWAY: Duration = Duration::from_secs(2);
 /// How long the store's thread may take to leave the database.
 const STORE_MAY_CLOSE: Duration = Duration::from_millis(500);
+/// How often it is noted that Belfry lives, for the figures of what is up when it does not any more.
+const ALIVE: Duration = Duration::from_secs(1);
 /// How often the store's reports and room for facts are looked at.
 pub(super) const STORE_LOOK: Duration = Duration::from_millis(200);
 
@@ -488,6 +490,7 @@ fn open_store(config: &Config) -> Result<Store, String> {
     }
     let settings = Settings {
         max_backlog: config.store.max_backlog.0,
+        alive: Some(ALIVE),
         ..Settings::new(config.journal_dir(), database)
     };
     let store = Store::open(settings).map_err(|e| e.to_string())?;

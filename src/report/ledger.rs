@@ -8,7 +8,7 @@
 //!   LegBegan ─▶ line ── LegEnded ─▶ busy_ms, split; calls where they end
 //! ```
 //!
-//! A restart of Belfry ends whatever its forerunner left open, at the last moment of which that told anything.
+//! A restart of Belfry ends whatever its forerunner left open, at the last moment at which that is known to have lived.
 //! What is open is plain data under a key, so that whoever keeps the sums can keep it beside them.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,8 +87,8 @@ pub struct Delta {
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[allow(missing_docs, reason = "the names are those of the journal's facts, which document them")]
 pub enum Happened<'a> {
-    /// Belfry began anew.
-    Started,
+    /// Belfry began anew. Its forerunner lived for so long after what it told last, as far as is known.
+    Started { lived_ms: u64 },
     /// An agent is in another state.
     State {
         agent: &'a str,
@@ -216,7 +216,7 @@ impl Ledger {
     pub fn take(&mut self, wall: Wall, happened: Happened<'_>) {
         let at = wall.0;
         match happened {
-            Happened::Started => self.restarted(),
+            Happened::Started { lived_ms } => self.restarted(lived_ms),
             Happened::State { agent, team, state, reason, code, was_ms, queue } => {
                 let reason = if code > 0 { format!("{reason}:{code}") } else { reason.to_owned() };
                 let (team, queue) = (team.map(Into::into), queue.map(Into::into));
@@ -530,9 +530,9 @@ impl Ledger {
         }
     }
 
-    /// Whatever is open ended when something was told last.
-    fn restarted(&mut self) {
-        let at = self.last;
+    /// Whatever is open ended when Belfry is known to have lived last.
+    fn restarted(&mut self, lived_ms: u64) {
+        let at = self.last.saturating_add_unsigned(lived_ms);
         let agents: Vec<(Box<str>, i64)> =
             self.agents.iter().map(|(agent, now)| (agent.clone(), now.since)).collect();
         for (agent, since) in agents {

@@ -38,7 +38,7 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
     use FactKind::*;
     let wall = fact.wall;
     match &fact.kind {
-        Started { .. } => started(wall),
+        Started { lived_ms, .. } => started(wall, *lived_ms),
         CallBegan { .. }
         | RouteTaken { .. }
         | CallField { .. }
@@ -157,28 +157,42 @@ fn text(call: CallId) -> String {
 /// registrar's `RENEWALS`.
 const RENEWED_MS: i64 = 600_000;
 
-/// What the former process left open ended when it did: at the last that is known of the call.
-fn started(wall: Wall) -> Vec<Statement<'static>> {
+/// When the former process is known to have lived last: so long (`?1`) after what it told last of anything. The record of a
+/// call and the figures ([`crate::report::Ledger`]) end by the same.
+macro_rules! lived {
+    () => {
+        "coalesce((SELECT wall FROM events ORDER BY id DESC LIMIT 1) + ?1, begun)"
+    };
+}
+
+/// What the former process left open ended when it did.
+fn started(wall: Wall, lived_ms: u64) -> Vec<Statement<'static>> {
+    let lived = i64::try_from(lived_ms).unwrap_or(i64::MAX);
     vec![
-        query(
-            "UPDATE legs SET cause = 41, ended_by = 'restart', ended = coalesce(\
-             (SELECT max(wall) FROM events WHERE events.call = legs.call), begun) \
-             WHERE ended IS NULL",
-        ),
-        query(
-            "UPDATE recordings SET fault = 'Belfry went away in mid-call', ended = coalesce(\
-             (SELECT max(wall) FROM events WHERE events.call = recordings.call), begun) \
-             WHERE ended IS NULL",
-        ),
-        query(
-            "UPDATE calls SET cause = 41, ended_by = 'restart', ended = coalesce(\
-             (SELECT max(wall) FROM events WHERE events.call = calls.call), begun) \
-             WHERE ended IS NULL",
-        ),
-        query(
-            "UPDATE calls SET total_ms = ended - begun \
-             WHERE ended_by = 'restart' AND total_ms IS NULL",
-        ),
+        query(concat!(
+            "UPDATE legs SET cause = 41, ended_by = 'restart', ended = max(",
+            lived!(),
+            ", begun), talk_ms = max(",
+            lived!(),
+            " - answered, 0) WHERE ended IS NULL"
+        ))
+        .bind(lived),
+        query(concat!(
+            "UPDATE recordings SET fault = 'Belfry went away in mid-call', ended = max(",
+            lived!(),
+            ", begun) WHERE ended IS NULL"
+        ))
+        .bind(lived),
+        query(concat!(
+            "UPDATE calls SET cause = 41, ended_by = 'restart', ended = max(",
+            lived!(),
+            ", begun), total_ms = max(",
+            lived!(),
+            " - begun, 0), talk_ms = max(",
+            lived!(),
+            " - answered, 0) WHERE ended IS NULL"
+        ))
+        .bind(lived),
         // Those over connections ended with the process; others may have been renewed for ten minutes
         // without its being written.
         query("DELETE FROM registrations WHERE record = '' OR expires < ?")
@@ -201,8 +215,9 @@ fn stopped() -> Statement<'static> {
 fn mended(call: CallId, path: &str, samples: u64, ms: u64) -> Vec<Statement<'_>> {
     let recording = "UPDATE recordings SET samples = ?1, ms = ?2, ended = max(ended, begun + ?2) \
                      WHERE call = ?3 AND path = ?4";
-    let lived = "UPDATE calls SET (ended, total_ms) = (SELECT max(calls.ended, max(r.ended)), \
-                 max(calls.ended, max(r.ended)) - calls.begun FROM recordings r \
+    let lived = "UPDATE calls SET (ended, total_ms, talk_ms) = (SELECT max(calls.ended, max(r.ended)), \
+                 max(calls.ended, max(r.ended)) - calls.begun, \
+                 max(calls.ended, max(r.ended)) - calls.answered FROM recordings r \
                  WHERE r.call = calls.call) WHERE call = ? AND ended_by = 'restart'";
     vec![
         query(recording).bind(samples as i64).bind(ms as i64).bind(text(call)).bind(path),

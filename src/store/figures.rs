@@ -234,7 +234,7 @@ mod tests {
             let wall = Wall(1_790_000_000_000 + seq as i64 * 20_000);
             let begins = seq == from;
             let node = String::new();
-            let started = FactKind::Started { version: String::new(), node };
+            let started = FactKind::Started { version: String::new(), node, lived_ms: 0 };
             Fact { seq, wall, kind: if begins { started } else { kind(rng) } }
         };
         (from..from + count).map(|seq| fact(seq, rng)).collect()

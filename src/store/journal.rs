@@ -17,16 +17,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use tokio::sync::watch;
 
 use super::Message;
+use super::alive::Alive;
 use super::handed::{Hand, Handed};
 use super::reader::{Position, Record};
 use super::record::frame;
 use super::segment::{Appending, FORMAT, Header, Medium, Opened, SegmentName};
 use super::state::{Report, State};
-use crate::switch::fact::Fact;
+use crate::switch::fact::{Fact, FactKind};
 
 /// Most facts in one batch: one `fsync`.
 const BATCH_FACTS: usize = 1_024;
@@ -63,6 +64,8 @@ pub(super) struct Writer {
     run: u32,
     /// Number of the last fact taken.
     last_seq: u64,
+    /// How long the process before this one lived after its last fact, milliseconds: for the fact of this one's start.
+    lived_ms: u64,
     segment_bytes: u64,
     current: Option<Current>,
     buffer: Vec<u8>,
@@ -70,12 +73,18 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(medium: Box<dyn Medium>, opened: Opened, segment_bytes: u64) -> Writer {
+    pub(super) fn new(
+        medium: Box<dyn Medium>,
+        opened: Opened,
+        segment_bytes: u64,
+        lived_ms: u64,
+    ) -> Writer {
         Writer {
             medium,
             journal: opened.journal,
             run: opened.run,
             last_seq: opened.next_seq - 1,
+            lived_ms,
             segment_bytes,
             current: None,
             buffer: Vec::new(),
@@ -92,6 +101,9 @@ impl Writer {
             fact.seq = self.last_seq + 1;
         }
         self.last_seq = fact.seq;
+        if let FactKind::Started { lived_ms, .. } = &mut fact.kind {
+            *lived_ms = std::mem::take(&mut self.lived_ms);
+        }
         let json = serde_json::to_string(&fact).expect("a fact is a map with text for keys");
         let at = Position { journal: self.journal, run: self.run, seq: fact.seq };
         Record { at, fact, json }
@@ -133,6 +145,7 @@ impl Writer {
 /// The journal's thread.
 pub(super) struct Loop {
     pub(super) writer: Writer,
+    pub(super) alive: Option<Alive>,
     pub(super) ring: Receiver<Message>,
     pub(super) tip: watch::Sender<Option<Tip>>,
     pub(super) hand: Hand,
@@ -160,7 +173,7 @@ impl Loop {
 
     /// Takes what waits, at least one message; says whether to stop after it.
     fn fill(&mut self, batch: &mut Vec<Record>, gather: Duration) -> bool {
-        let mut message = self.ring.recv().ok();
+        let mut message = self.next();
         if matches!(message, Some(Message::Fact(_))) && !self.state.stopping.load(Relaxed) {
             std::thread::sleep(gather);
         }
@@ -177,6 +190,18 @@ impl Loop {
                 Err(_) => return false,
             }
         }
+    }
+
+    /// The next message; while none comes it is noted that the process lives.
+    fn next(&mut self) -> Option<Message> {
+        while let Some(alive) = &mut self.alive {
+            match self.ring.recv_timeout(alive.every()) {
+                Ok(message) => return Some(message),
+                Err(RecvTimeoutError::Timeout) => alive.mark(),
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+        self.ring.recv().ok()
     }
 
     /// Writes the batch, however long the disk takes to allow it. `false`: the process ends and the
@@ -210,6 +235,9 @@ impl Loop {
     fn committed(&mut self, batch: Vec<Record>, bytes: u64, tip: Tip) -> Vec<Record> {
         self.state.written_bytes.fetch_add(bytes, Release);
         self.state.durable.fetch_add(batch.len() as u64, Release);
+        if let (Some(alive), Some(last)) = (&mut self.alive, batch.last()) {
+            alive.wrote(last.at.seq);
+        }
         if self.state.failing.swap(false, Relaxed) {
             tracing::info!("the journal can be written again");
             let _ = self.reports.try_send(Report::JournalResumed);
@@ -295,7 +323,7 @@ mod tests {
         let lock = tempfile::tempfile().unwrap();
         let opened =
             Opened { journal: 1, run: 1, next_seq: 1, waiting_bytes: 0, cut: 0, damaged: 0, lock };
-        (disk.clone(), Writer::new(Box::new(disk), opened, segment_bytes))
+        (disk.clone(), Writer::new(Box::new(disk), opened, segment_bytes, 0))
     }
 
     /// Every whole record on the disk, segment by segment.

@@ -29,6 +29,7 @@ use crate::base::Wall;
 use crate::switch::fact::Fact;
 
 mod agents;
+mod alive;
 mod applier;
 mod apply;
 pub mod asked;
@@ -62,6 +63,7 @@ pub use query::Records;
 pub use segment::OpenError;
 pub use state::{Health, Report};
 
+use alive::Alive;
 use state::State;
 
 /// Facts between the switch and the journal's thread. A call makes some thirty, so the ring holds
@@ -88,6 +90,8 @@ pub struct Settings {
     pub max_backlog: u64,
     /// Bytes after which a segment is closed and the next begun.
     pub segment_bytes: u64,
+    /// How often it is noted that the process lives while no fact comes; `None`: not at all.
+    pub alive: Option<Duration>,
 }
 
 impl Settings {
@@ -98,6 +102,7 @@ impl Settings {
             database: database.into(),
             max_backlog: 2 << 30,
             segment_bytes: 4 << 20,
+            alive: None,
         }
     }
 }
@@ -200,8 +205,15 @@ impl Store {
     /// database that cannot be had is no error here: see [`Store::first_look`].
     pub fn open(settings: Settings) -> Result<Store, OpenError> {
         let mut opened = segment::open(&settings.journal)?;
+        let before = opened.next_seq;
         floor::settle(&mut opened, &settings.journal, &settings.database)?;
         let (next_seq, journal, run) = (opened.next_seq, opened.journal, opened.run);
+        // Of a journal that is not the newest the mark says nothing.
+        let lived_ms = match settings.alive {
+            Some(_) if next_seq == before => alive::lived(&settings.journal, journal, before - 1),
+            _ => 0,
+        };
+        let alive = settings.alive.map(|every| Alive::new(&settings.journal, journal, every));
         let state = Arc::new(State::new(&settings, opened.waiting_bytes));
         let (report_tx, reports) = crossbeam_channel::bounded(REPORTS);
         if opened.cut > 0 || opened.damaged > 0 {
@@ -216,9 +228,11 @@ impl Store {
             Box::new(segment::Directory::new(&settings.journal)),
             opened,
             settings.segment_bytes,
+            lived_ms,
         );
         let loop_state = journal::Loop {
             writer,
+            alive,
             ring: ring_rx,
             tip: tip_tx,
             hand,

@@ -590,7 +590,8 @@ fn what_was_open_when_belfry_went_away_ended_then() {
     cut_short.into_iter().for_each(|fact| store.journal().submit(fact).unwrap());
     store.close();
     let store = Store::open(settings(dir.path())).unwrap();
-    let kind = FactKind::Started { version: "0.1.0".into(), node: "care-1".into() };
+    let kind =
+        FactKind::Started { version: "0.1.0".into(), node: "care-1".into(), lived_ms: 0 };
     let started = Fact { seq: store.next_seq(), wall: Wall(1_800_000_000_000), kind };
     store.journal().submit(started).unwrap();
     assert!(store.drain(PATIENCE));
@@ -615,6 +616,55 @@ fn what_was_open_when_belfry_went_away_ended_then() {
     assert_eq!(record.call.ended_by.as_deref(), Some("restart"));
     assert!(record.legs.iter().all(|leg| leg.ended == Some(last.0)));
     assert!(record.recordings[0].fault.as_deref().unwrap().contains("mid-call"));
+}
+
+/// A talk is up and nothing is told; then the process is killed. The call's record and the agent's figures end at the same
+/// moment, the last at which it is known to have lived.
+#[test]
+fn a_talk_that_was_up_ends_for_record_and_figures_when_belfry_was_seen_last() {
+    use crate::switch::fact::QueueFact;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("belfry.db");
+    let own = || Settings { alive: Some(Duration::from_millis(20)), ..settings(dir.path()) };
+    let store = Store::open(own()).unwrap();
+    let mut talk: Vec<Fact> = whole_call(call(1), 1).into_iter().take(8).collect();
+    let (agent, seq) = ("7001".to_owned(), talk.len() as u64 + 1);
+    let what = QueueFact::Answered { agent, waited_ms: 5, rang_ms: 5, back: false };
+    let kind = FactKind::Queue { queue: "care".into(), call: call(1), what };
+    let last = Wall(talk[7].wall.0 + 1);
+    talk.push(Fact { seq, wall: last, kind });
+    talk.into_iter().for_each(|fact| store.journal().submit(fact).unwrap());
+    let mark = dir.path().join("journal/alive");
+    let of_mark = || {
+        let text = std::fs::read_to_string(&mark).unwrap_or_default();
+        let lived = text.split_whitespace().nth(2).and_then(|ms| ms.parse::<i64>().ok());
+        lived.filter(|_| text.contains(&format!(" {seq} ")))
+    };
+    let begun = std::time::Instant::now();
+    while of_mark().is_none_or(|ms| ms < 60) {
+        assert!(begun.elapsed() < PATIENCE, "no mark is made");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    store.close();
+    let lived = of_mark().expect("it is there still");
+    let store = Store::open(own()).unwrap();
+    // As the switch tells it: how long the one before it lived the journal knows.
+    let kind =
+        FactKind::Started { version: "0.1.0".into(), node: "care-1".into(), lived_ms: 0 };
+    let started = Fact { seq: store.next_seq(), wall: Wall(1_800_000_000_000), kind };
+    store.journal().submit(started).unwrap();
+    assert!(store.drain(PATIENCE));
+    store.close();
+    let (record, figures) = block(async {
+        let records = Records::open(&path).await.unwrap();
+        let record = records.call(call(1)).await.unwrap().unwrap();
+        (record, records.figures("agent", i64::MIN, i64::MAX).await.unwrap())
+    });
+    assert_eq!(record.call.ended, Some(last.0 + lived));
+    let answered = record.call.answered.expect("it was");
+    assert_eq!(record.call.talk_ms, Some(last.0 + lived - answered));
+    let talked = figures.iter().find(|(_, _, measure, _)| measure == "talk_ms");
+    assert_eq!(talked.map(|(_, _, _, ms)| *ms), Some(lived));
 }
 
 #[test]

@@ -61,6 +61,9 @@ pub enum FactKind {
         version: String,
         /// The node's name.
         node: String,
+        /// How long its forerunner is known to have lived after its last fact, milliseconds. The journal fills it in.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        lived_ms: u64,
     },
     /// Belfry stopped in good order.
     Stopped {
@@ -726,6 +729,11 @@ pub enum FactKind {
     /// as it was written.
     #[serde(untagged)]
     Other(Map<String, Value>),
+}
+
+/// What is not written down.
+fn is_zero(ms: &u64) -> bool {
+    *ms == 0
 }
 
 #[cfg(test)]

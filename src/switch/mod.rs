@@ -351,7 +351,8 @@ impl Switch {
         switch.configure_recorders();
         switch.want_names(now);
         let node = switch.config.node.name.to_string();
-        switch.fact(now, FactKind::Started { version: env!("CARGO_PKG_VERSION").into(), node });
+        let version = env!("CARGO_PKG_VERSION").into();
+        switch.fact(now, FactKind::Started { version, node, lived_ms: 0 });
         switch.names_due(now);
         switch.configure_fort(now);
         switch.keep_recordings();

@@ -81,21 +81,21 @@ fn states_are_split_and_reasons_told_apart() {
 }
 
 #[test]
-fn a_restart_ends_what_was_open_when_something_was_told_last() {
+fn a_restart_ends_what_was_open_when_belfry_lived_last() {
     let book = run(&[
         (0, state("7001", "talking", 0)),
         (0, answered(1, "7001")),
         (2_000, Happened::Entered { queue: "care", call: call(2) }),
         (3_000, Happened::LegBegan { leg: LegId(1), gateway: "e1-a", came_in: true }),
         (10_000, Happened::Nothing),
-        (999_000, Happened::Started),
-        (999_500, Happened::Started),
+        (999_000, Happened::Started { lived_ms: 5_000 }),
+        (999_500, Happened::Started { lived_ms: 0 }),
     ]);
     let (queue, agent) = (of(&book, Kind::Queue, "care"), of(&book, Kind::Agent, "7001"));
-    assert_eq!((queue.get(M::Answered), queue.get(M::TalkMs), queue.get(M::Lost)), (1, 10_000, 1));
-    assert_eq!((queue.get(M::MaxWaitMs), agent.get(M::TalkingMs)), (12_000, 10_000));
+    assert_eq!((queue.get(M::Answered), queue.get(M::TalkMs), queue.get(M::Lost)), (1, 15_000, 1));
+    assert_eq!((queue.get(M::MaxWaitMs), agent.get(M::TalkingMs)), (13_000, 15_000));
     let trunk = of(&book, Kind::Trunk, "e1-a");
-    assert_eq!((trunk.get(M::BusyMs), trunk.get(M::CallsIn), trunk.get(M::MaxBusy)), (7_000, 1, 1));
+    assert_eq!((trunk.get(M::BusyMs), trunk.get(M::CallsIn), trunk.get(M::MaxBusy)), (12_000, 1, 1));
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn step(n: u64, agent: &'static str, kind: u8, ms: u64) -> Happened<'static> {
         7 => Happened::LegEnded { leg: LegId(n), talk_ms: ms },
         8 => state(agent, "ready", ms),
         9 => state(agent, "after_call", ms),
-        10 => Happened::Started,
+        10 => Happened::Started { lived_ms: 0 },
         _ => Happened::Nothing,
     }
 }
@@ -207,7 +207,7 @@ fn a_call_back_is_no_wait_and_its_talk_is_handled() {
         (1_000, entered(3)),
         (31_000, wanted(1)),
         (31_000, wanted(2)),
-        (32_000, Happened::Started),
+        (32_000, Happened::Started { lived_ms: 0 }),
         (40_000, Happened::BackFailed { queue: "care" }),
         (50_000, Happened::CalledBack { queue: "care", call: call(1), agent: "7001" }),
         (110_000, over(1)),
@@ -277,7 +277,7 @@ fn an_alarm_that_is_called_back_leaves_nothing_open() {
     take(69_000, over);
     take(90_000, Happened::Nothing);
     // The third is open when Belfry goes away; it has waited for 89 s.
-    let (care, waits) = take(30 * DAY, Happened::Started);
+    let (care, waits) = take(30 * DAY, Happened::Started { lived_ms: 0 });
     let counts = [M::Entered, M::BackWanted, M::CalledBack, M::GivenUp, M::Lost];
     assert_eq!(counts.map(|measure| care.get(measure)), [3, 2, 1, 1, 1]);
     assert_eq!((waits, care.get(M::MaxWaitMs)), (0, 89_000));
@@ -285,6 +285,6 @@ fn an_alarm_that_is_called_back_leaves_nothing_open() {
     // What an earlier version left open for ever is forgotten, and no wait of weeks.
     take(31 * DAY, entered(4));
     take(60 * DAY, Happened::Nothing);
-    let (care, waits) = take(60 * DAY, Happened::Started);
+    let (care, waits) = take(60 * DAY, Happened::Started { lived_ms: 0 });
     assert_eq!((waits, care.get(M::Lost), care.get(M::MaxWaitMs)), (0, 1, 89_000));
 }

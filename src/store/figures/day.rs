@@ -80,7 +80,8 @@ fn killed_child() {
         let lines = BufReader::new(file).lines().skip(from as usize - 1);
         lines.map(move |line| {
             let fact: Fact = serde_json::from_str(&line.unwrap()).unwrap();
-            let started = FactKind::Started { version: String::new(), node: String::new() };
+            let (version, node, lived_ms) = (String::new(), String::new(), 0);
+            let started = FactKind::Started { version, node, lived_ms };
             if fact.seq == from && from > 1 { Fact { kind: started, ..fact } } else { fact }
         })
     });

@@ -22,7 +22,7 @@ impl Fact {
     /// What it counts for.
     pub fn happened(&self) -> Happened<'_> {
         match &self.kind {
-            FactKind::Started { .. } => Happened::Started,
+            FactKind::Started { lived_ms, .. } => Happened::Started { lived_ms: *lived_ms },
             FactKind::Agent { agent, what } => of_agent(agent, what),
             FactKind::Queue { queue, call, what } => of_queue(queue, *call, what),
             FactKind::Held { call, leg } => Happened::Held { call: *call, leg: *leg },

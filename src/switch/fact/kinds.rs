@@ -84,7 +84,7 @@ impl FactKind {
         "corrects", "counted", "day", "design", "detail", "device", "dialled", "digit", "due",
         "end", "event", "expires", "expires_s", "failed", "fatal", "fault", "faults", "fields",
         "flag", "form", "from", "gateway", "happened", "home", "id", "into", "jitter_max_us",
-        "key", "kind", "late", "left", "left_ms", "leg", "list", "machine", "meaning", "members",
+        "key", "kind", "late", "left", "left_ms", "leg", "list", "lived_ms", "machine", "meaning", "members",
         "mos", "ms", "muted", "name", "next", "nobody", "node", "nth", "number", "of", "old", "on",
         "one_way", "opens", "order", "ordered", "outcome", "outgoing", "outside", "packed", "packets_dropped",
         "packets_duplicate", "packets_foreign", "packets_forged", "packets_late", "packets_lost",

@@ -15,7 +15,7 @@ fn one_of_each() -> Vec<FactKind> {
     let s = |text: &str| text.to_owned();
     let trunk = Party::Trunk { gateway: s("e1-a"), number: s("13800000000") };
     vec![
-        Started { version: s("0.1.0"), node: s("care-1") },
+        Started { version: s("0.1.0"), node: s("care-1"), lived_ms: 700 },
         Stopped { why: s("SIGTERM") },
         Reloaded { by: s("console") },
         ReloadRefused { by: s("console"), faults: 2 },
