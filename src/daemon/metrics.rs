@@ -515,6 +515,7 @@ mod tests {
                 by: EndedBy::Caller,
                 ring_ms: 0,
                 talk_ms: 0,
+                busy_ms: None,
                 sound: Some(sound(mos)),
             }));
         }

@@ -118,21 +118,28 @@ pub enum Happened<'a> {
     /// An agent has reached it by calling back.
     CalledBack { queue: &'a str, call: CallId, agent: &'a str },
     /// That talk is over.
-    TalkOver { queue: &'a str, call: CallId, agent: &'a str, talk_ms: u64 },
+    TalkOver {
+        queue: &'a str,
+        call: CallId,
+        agent: &'a str,
+        talk_ms: u64,
+        /// By the monotonic clock, where that was written, as below: of one life of Belfry.
+        up_ms: Option<u64>,
+    },
     /// Its wait ended otherwise.
     Left { queue: &'a str, call: CallId, why: &'a str, waited_ms: u64 },
     /// A party holds a call.
-    Held { call: CallId, leg: LegId },
+    Held { call: CallId, leg: LegId, up_ms: Option<u64> },
     /// And took it back.
-    Retrieved { call: CallId, leg: LegId },
+    Retrieved { call: CallId, leg: LegId, up_ms: Option<u64> },
     /// A party sent the other on.
     Transferred { call: CallId },
     /// A gateway's channel is in use.
     LegBegan { leg: LegId, gateway: &'a str, came_in: bool },
     /// A leg was answered.
     LegAnswered { leg: LegId },
-    /// A leg is over.
-    LegEnded { leg: LegId, talk_ms: u64 },
+    /// A leg is over, which had its channel for so long.
+    LegEnded { leg: LegId, talk_ms: u64, busy_ms: Option<u64> },
     /// An agent has said what a call was about.
     WrapUp { queue: &'a str, agent: &'a str, code: &'a str },
     /// A question of a survey was answered, about a party that need not be an agent.
@@ -140,6 +147,10 @@ pub enum Happened<'a> {
     /// Nothing that is counted.
     Nothing,
 }
+
+/// When something was, by the calendar in milliseconds since 1970, and by the monotonic clock in milliseconds since Belfry
+/// began, where that is known.
+type Moment = (i64, Option<u64>);
 
 /// An agent's state since when.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -170,6 +181,9 @@ struct TalkNow {
     rang_ms: u64,
     /// Who holds it, since when.
     held: Option<(LegId, i64)>,
+    /// The same by the monotonic clock.
+    #[serde(default)]
+    held_up_ms: Option<u64>,
     hold_ms: u64,
     /// It was called back.
     #[serde(default)]
@@ -248,8 +262,8 @@ impl Ledger {
             Happened::BackWanted { .. }
             | Happened::BackFailed { .. }
             | Happened::CalledBack { .. } => self.of_call_back(at, happened),
-            Happened::TalkOver { call, agent, talk_ms, .. } => {
-                self.talk_over(at, call, agent, talk_ms);
+            Happened::TalkOver { call, agent, talk_ms, up_ms, .. } => {
+                self.talk_over((at, up_ms), call, agent, talk_ms);
             }
             Happened::Left { queue, call, why, waited_ms } => {
                 match why {
@@ -258,8 +272,8 @@ impl Ledger {
                 }
                 self.left(queue, at, why, waited_ms);
             }
-            Happened::Held { call, leg } => self.held(at, call, leg),
-            Happened::Retrieved { call, leg } => self.retrieved(at, call, leg),
+            Happened::Held { call, leg, up_ms } => self.held((at, up_ms), call, leg),
+            Happened::Retrieved { call, leg, up_ms } => self.retrieved((at, up_ms), call, leg),
             Happened::Transferred { call } => self.transferred(at, call),
             Happened::LegBegan { leg, gateway, came_in } => {
                 self.line_begins(at, leg, gateway, came_in)
@@ -270,7 +284,9 @@ impl Ledger {
                     self.touched.insert(Key::Line(leg));
                 }
             }
-            Happened::LegEnded { leg, talk_ms } => self.line_over(at, leg, talk_ms),
+            Happened::LegEnded { leg, talk_ms, busy_ms } => {
+                self.line_over(at, leg, talk_ms, busy_ms);
+            }
             Happened::WrapUp { queue, agent, code } => {
                 self.count_both(queue, agent, at, M::WrapUp(code.into()), 1);
             }
@@ -418,11 +434,12 @@ impl Ledger {
         self.talks.insert((call, talk.agent.clone()), talk);
     }
 
-    fn talk_over(&mut self, at: i64, call: CallId, agent: &str, talk_ms: u64) {
+    fn talk_over(&mut self, moment: Moment, call: CallId, agent: &str, talk_ms: u64) {
+        let at = moment.0;
         let key = (call, Box::<str>::from(agent));
         self.touched.insert(Key::Talk(call, key.1.clone()));
         let Some(mut talk) = self.talks.remove(&key) else { return };
-        talk.end_hold(at);
+        talk.end_hold(moment);
         let hold_ms = talk.hold_ms.min(talk_ms);
         let queue = &*talk.queue.clone();
         if talk.back {
@@ -455,20 +472,22 @@ impl Ledger {
         self.talks.range_mut(from..).take_while(move |((of, _), _)| *of == call)
     }
 
-    fn held(&mut self, at: i64, call: CallId, leg: LegId) {
+    fn held(&mut self, (at, up_ms): Moment, call: CallId, leg: LegId) {
         let mut touched = Vec::new();
         for (key, talk) in self.talks_of(call) {
-            talk.held.get_or_insert((leg, at));
+            if talk.held.is_none() {
+                (talk.held, talk.held_up_ms) = (Some((leg, at)), up_ms);
+            }
             touched.push(Key::Talk(call, key.1.clone()));
         }
         self.touched.extend(touched);
     }
 
-    fn retrieved(&mut self, at: i64, call: CallId, leg: LegId) {
+    fn retrieved(&mut self, moment: Moment, call: CallId, leg: LegId) {
         let mut touched = Vec::new();
         for (key, talk) in self.talks_of(call) {
             if talk.held.is_some_and(|(by, _)| by == leg) {
-                talk.end_hold(at);
+                talk.end_hold(moment);
                 touched.push(Key::Talk(call, key.1.clone()));
             }
         }
@@ -502,7 +521,7 @@ impl Ledger {
         }
     }
 
-    fn line_over(&mut self, at: i64, leg: LegId, talk_ms: u64) {
+    fn line_over(&mut self, at: i64, leg: LegId, talk_ms: u64, busy_ms: Option<u64>) {
         let Some(line) = self.lines.remove(&leg) else { return };
         self.touched.insert(Key::Line(leg));
         self.channel_free(&line.gateway);
@@ -512,7 +531,8 @@ impl Ledger {
             self.count(Kind::Trunk, &line.gateway, at, M::CallsAnswered, 1);
             self.count(Kind::Trunk, &line.gateway, at, M::TalkMs, talk_ms);
         }
-        for (start, part) in split(at, span(line.since, at)) {
+        let busy_ms = busy_ms.unwrap_or_else(|| span(line.since, at));
+        for (start, part) in split(at, busy_ms) {
             self.count(Kind::Trunk, &line.gateway, start, M::BusyMs, part);
         }
     }
@@ -552,11 +572,11 @@ impl Ledger {
         let talks: Vec<_> =
             self.talks.iter().map(|((call, agent), t)| (*call, agent.clone(), t.since)).collect();
         for (call, agent, since) in talks {
-            self.talk_over(at, call, &agent, span(since, at));
+            self.talk_over((at, None), call, &agent, span(since, at));
         }
         let lines: Vec<(LegId, i64)> = self.lines.iter().map(|(leg, l)| (*leg, l.since)).collect();
         for (leg, since) in lines {
-            self.line_over(at, leg, span(since, at));
+            self.line_over(at, leg, span(since, at), None);
         }
     }
 
@@ -624,12 +644,15 @@ impl Ledger {
 
 impl TalkNow {
     fn new(agent: Box<str>, queue: Box<str>, since: i64, waited_ms: u64, rang_ms: u64) -> TalkNow {
-        let (held, hold_ms, back) = (None, 0, false);
-        TalkNow { agent, queue, since, waited_ms, rang_ms, held, hold_ms, back }
+        let (held, held_up_ms, hold_ms, back) = (None, None, 0, false);
+        TalkNow { agent, queue, since, waited_ms, rang_ms, held, held_up_ms, hold_ms, back }
     }
-    fn end_hold(&mut self, at: i64) {
+    /// By the monotonic clock, where both ends were written by it: the calendar may have been set meanwhile.
+    fn end_hold(&mut self, (at, up_ms): Moment) {
+        let began = self.held_up_ms.take();
         if let Some((_, since)) = self.held.take() {
-            self.hold_ms += span(since, at);
+            let measured = began.zip(up_ms).and_then(|(from, to)| to.checked_sub(from));
+            self.hold_ms += measured.unwrap_or_else(|| span(since, at));
         }
     }
 }

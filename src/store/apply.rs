@@ -338,7 +338,8 @@ fn leg_answered<'q>(wall: Wall, call: CallId, leg: LegId) -> Vec<Statement<'q>> 
 }
 
 fn leg_ended<'q>(wall: Wall, kind: &FactKind) -> Option<Statement<'q>> {
-    let FactKind::LegEnded { call, leg, cause, status, by, ring_ms, talk_ms, sound } = kind else {
+    let FactKind::LegEnded { call, leg, cause, status, by, ring_ms, talk_ms, sound, .. } = kind
+    else {
         return None;
     };
     let update = "UPDATE legs SET ended = ?, cause = ?, status = ?, ended_by = ?, ring_ms = ?, \

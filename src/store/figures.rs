@@ -205,7 +205,7 @@ mod tests {
             1 => {
                 queue(QueueFact::Answered { agent, waited_ms, rang_ms: waited_ms / 2, back: false })
             }
-            2 => queue(QueueFact::TalkOver { agent, talk_ms: waited_ms }),
+            2 => queue(QueueFact::TalkOver { agent, talk_ms: waited_ms, up_ms: None }),
             3 => queue(QueueFact::Left { why: "abandoned".into(), waited_ms }),
             4 => queue(QueueFact::Offered { agent, waited_ms }),
             5 => queue(QueueFact::NotTaken { agent, why: "no_answer".into(), rang_ms: 15_000 }),
@@ -221,9 +221,10 @@ mod tests {
                 by: EndedBy::Caller,
                 ring_ms: 0,
                 talk_ms: waited_ms,
+                busy_ms: None,
                 sound: None,
             },
-            11 => FactKind::Held { call, leg },
+            11 => FactKind::Held { call, leg, up_ms: None },
             _ => FactKind::Stopped { why: "of no count".into() },
         }
     }

@@ -115,6 +115,7 @@ fn whole_call(id: CallId, mut seq: u64) -> Vec<Fact> {
             by: EndedBy::Callee,
             ring_ms: 3_000,
             talk_ms: 40_000,
+            busy_ms: None,
             sound: Some(sound),
         },
         SurveyAnswer {
@@ -143,6 +144,7 @@ fn whole_call(id: CallId, mut seq: u64) -> Vec<Fact> {
             by: EndedBy::Caller,
             ring_ms: 0,
             talk_ms: 60_000,
+            busy_ms: None,
             sound: None,
         },
         CallEnded { call: id, cause: 16, by: EndedBy::Caller, total_ms: 61_000, talk_ms: 40_000 },

@@ -197,7 +197,7 @@ impl Switch {
             What::WrapUp { agent, call, queue, code, name } => {
                 FactKind::Agent { agent, what: AgentFact::WrapUp { call, queue, code, name } }
             }
-            of_queue => queue_fact(of_queue),
+            of_queue => queue_fact(now, of_queue),
         };
         let asks = match &kind {
             FactKind::Queue { call, what: QueueFact::BackWanted { .. }, .. } => Some(*call),
@@ -280,7 +280,7 @@ fn word_of(value: &impl Serialize) -> String {
     word.and_then(|word| word.as_str().map(|w| w.replace('-', "_"))).unwrap_or_default()
 }
 
-fn queue_fact(what: What) -> FactKind {
+fn queue_fact(now: Now, what: What) -> FactKind {
     let (queue, call, what) = match what {
         What::Entered { queue, call, position, priority } => {
             let position = u32::try_from(position).unwrap_or(u32::MAX);
@@ -307,7 +307,8 @@ fn queue_fact(what: What) -> FactKind {
             (queue, call, QueueFact::BackFailed { agent, failed })
         }
         What::TalkOver { queue, call, agent, talk_ms } => {
-            (queue, call, QueueFact::TalkOver { agent, talk_ms })
+            let up_ms = Some(now.at.as_millis() as u64);
+            (queue, call, QueueFact::TalkOver { agent, talk_ms, up_ms })
         }
         What::Left { queue, call, why, waited_ms } => {
             (queue, call, QueueFact::Left { why: word_of(&why), waited_ms })

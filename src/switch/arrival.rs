@@ -439,7 +439,7 @@ impl Switch {
         let near = leg.flow.local.ip();
         let open = control::Command::Open { leg: leg.id, group, near };
         self.out.push_back(Output::Media(open));
-        self.legs.insert(leg.id, Box::new(Leg { group, ..leg }));
+        self.legs.insert(leg.id, Box::new(Leg { group, begun: now.at, ..leg }));
     }
 
     /// The caller's port is there: its offer is answered, and the plan begins.

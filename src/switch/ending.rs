@@ -313,6 +313,7 @@ impl Switch {
                 by: ending.by,
                 ring_ms,
                 talk_ms,
+                busy_ms: Some(ending.at.since(leg.begun).as_millis() as u64),
                 sound: Some(sound(stats)),
             },
         );

@@ -311,6 +311,10 @@ pub enum FactKind {
         /// From its answer to its end, milliseconds.
         #[serde(default)]
         talk_ms: u64,
+        /// From its begin to its end, milliseconds: so long it had its gateway's channel. Facts of earlier versions do
+        /// not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        busy_ms: Option<u64>,
         /// What its audio was like.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sound: Option<Sound>,
@@ -339,6 +343,9 @@ pub enum FactKind {
         call: CallId,
         /// The party's leg.
         leg: LegId,
+        /// How long this process had lived, milliseconds; facts of earlier versions do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        up_ms: Option<u64>,
     },
     /// And took it back.
     Retrieved {
@@ -346,6 +353,9 @@ pub enum FactKind {
         call: CallId,
         /// The party's leg.
         leg: LegId,
+        /// As above: how long it was held is the difference.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        up_ms: Option<u64>,
     },
     /// A party sent another on.
     Transferred {

@@ -96,6 +96,8 @@ pub struct Leg {
     pub flow: Flow,
     /// The gateway whose channel it holds.
     pub gateway: Option<String>,
+    /// When it began: since then it has its gateway's channel.
+    pub begun: Time,
     /// How far it has come.
     pub stage: Stage,
     /// Its port.
@@ -193,6 +195,7 @@ impl Leg {
             session,
             flow,
             gateway,
+            begun: Time::ZERO,
             stage: Stage::Opening,
             rtp: None,
             codecs,

@@ -296,11 +296,7 @@ impl Switch {
                 self.legs.entry(leg).and_modify(|leg| leg.taken_back = now.at);
             }
         }
-        let (call, leg) = (id, leg_id);
-        self.fact(
-            now,
-            if held { FactKind::Held { call, leg } } else { FactKind::Retrieved { call, leg } },
-        );
+        self.tell_hold(now, id, leg_id, held);
         self.change_member(leg_id, Change::Held(held));
         let gathered = self.calls.get(&id).is_some_and(|active| active.gathered);
         if gathered || self.held_together(leg_id, held) {
@@ -311,6 +307,16 @@ impl Switch {
             (Some(peer), false) => self.stop_play(peer),
             (None, _) => {}
         }
+    }
+
+    /// Writes down that a party holds, or does no more.
+    pub(super) fn tell_hold(&mut self, now: Now, call: CallId, leg: LegId, held: bool) {
+        let up_ms = Some(now.at.as_millis() as u64);
+        let kind = match held {
+            true => FactKind::Held { call, leg, up_ms },
+            false => FactKind::Retrieved { call, leg, up_ms },
+        };
+        self.fact(now, kind);
     }
 
     /// The other party of a talk has gone: the plan goes on with the caller.

@@ -702,6 +702,7 @@ mod tests {
             by,
             ring_ms: 0,
             talk_ms: 0,
+            busy_ms: None,
             sound: None,
         };
         vec![
@@ -745,8 +746,8 @@ mod tests {
                 back: false,
             }),
             FactKind::LegAnswered { call, leg: b },
-            FactKind::Held { call, leg: b },
-            FactKind::Retrieved { call, leg: b },
+            FactKind::Held { call, leg: b, up_ms: None },
+            FactKind::Retrieved { call, leg: b, up_ms: None },
             ended(b, EndedBy::Callee),
             ended(a, EndedBy::Caller),
             FactKind::CallEnded { call, cause: 16, by: EndedBy::Caller, total_ms: 1, talk_ms: 1 },

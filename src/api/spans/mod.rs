@@ -296,6 +296,7 @@ mod tests {
                     by,
                     ring_ms: 500,
                     talk_ms,
+                    busy_ms: None,
                     sound: None,
                 },
             ),

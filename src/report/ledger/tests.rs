@@ -36,14 +36,14 @@ fn answered(n: u64, agent: &'static str) -> Happened<'static> {
 #[test]
 fn a_call_counts_where_it_ends_with_all_that_it_had() {
     let over =
-        |n| Happened::TalkOver { queue: "care", call: call(n), agent: "7001", talk_ms: 60_000 };
+        |n| Happened::TalkOver { queue: "care", call: call(n), agent: "7001", talk_ms: 60_000, up_ms: None };
     let steps = [
         (0, state("7001", "ready", 0)),
         (1_000, Happened::Entered { queue: "care", call: call(1) }),
         (9_000, Happened::Offered { queue: "care", agent: "7001" }),
         (13_000, answered(1, "7001")),
-        (20_000, Happened::Held { call: call(1), leg: LegId(3) }),
-        (30_000, Happened::Retrieved { call: call(1), leg: LegId(3) }),
+        (20_000, Happened::Held { call: call(1), leg: LegId(3), up_ms: None }),
+        (30_000, Happened::Retrieved { call: call(1), leg: LegId(3), up_ms: None }),
         (INTERVAL_MS + 5, over(1)),
         (INTERVAL_MS + 6, over(9)), // of which nothing is known
     ];
@@ -117,8 +117,8 @@ fn ways_out_misses_lines_and_surveys() {
         (3, Happened::LegBegan { leg: LegId(1), gateway: "e1-a", came_in: true }),
         (3, Happened::LegBegan { leg: LegId(2), gateway: "e1-a", came_in: false }),
         (4, Happened::LegAnswered { leg: LegId(2) }),
-        (1_003, Happened::LegEnded { leg: LegId(2), talk_ms: 900 }),
-        (2_003, Happened::LegEnded { leg: LegId(1), talk_ms: 0 }),
+        (1_003, Happened::LegEnded { leg: LegId(2), talk_ms: 900, busy_ms: None }),
+        (2_003, Happened::LegEnded { leg: LegId(1), talk_ms: 0, busy_ms: None }),
         (4, signs_in),
         (5, asked("7001", "helpful", "4")),
         (5, asked("7001", "helpful", "*")),
@@ -150,12 +150,12 @@ fn step(n: u64, agent: &'static str, kind: u8, ms: u64) -> Happened<'static> {
     match kind {
         0 => Happened::Entered { queue, call },
         1 => Happened::Answered { queue, call, agent, waited_ms: ms, rang_ms: ms / 2 },
-        2 => Happened::TalkOver { queue, call, agent, talk_ms: ms },
+        2 => Happened::TalkOver { queue, call, agent, talk_ms: ms, up_ms: None },
         3 => Happened::Left { queue, call, why: "abandoned", waited_ms: ms },
-        4 => Happened::Held { call, leg: LegId(n) },
-        5 => Happened::Retrieved { call, leg: LegId(n) },
+        4 => Happened::Held { call, leg: LegId(n), up_ms: None },
+        5 => Happened::Retrieved { call, leg: LegId(n), up_ms: None },
         6 => Happened::LegBegan { leg: LegId(n), gateway: "e1-a", came_in: n < 3 },
-        7 => Happened::LegEnded { leg: LegId(n), talk_ms: ms },
+        7 => Happened::LegEnded { leg: LegId(n), talk_ms: ms, busy_ms: None },
         8 => state(agent, "ready", ms),
         9 => state(agent, "after_call", ms),
         10 => Happened::Started { lived_ms: 0 },
@@ -198,7 +198,7 @@ fn a_call_back_is_no_wait_and_its_talk_is_handled() {
     let wanted = |n| Happened::BackWanted { queue: "care", call: call(n), waited_ms: 30_000 };
     let entered = |n| Happened::Entered { queue: "care", call: call(n) };
     let over =
-        |n| Happened::TalkOver { queue: "care", call: call(n), agent: "7001", talk_ms: 60_000 };
+        |n| Happened::TalkOver { queue: "care", call: call(n), agent: "7001", talk_ms: 60_000, up_ms: None };
     let left = |n, why| Happened::Left { queue: "care", call: call(n), why, waited_ms: 9_000_000 };
     let steps = [
         (0, state("7001", "ready", 0)),
@@ -273,7 +273,7 @@ fn an_alarm_that_is_called_back_leaves_nothing_open() {
     assert_eq!(take(1_000, entered(3)).1, 3);
     assert_eq!(take(9_000, back(1)).1, 2);
     take(9_000, left(2, "given_up"));
-    let over = Happened::TalkOver { queue: "care", call: call(1), agent: "7001", talk_ms: 60_000 };
+    let over = Happened::TalkOver { queue: "care", call: call(1), agent: "7001", talk_ms: 60_000, up_ms: None };
     take(69_000, over);
     take(90_000, Happened::Nothing);
     // The third is open when Belfry goes away; it has waited for 89 s.
@@ -287,4 +287,31 @@ fn an_alarm_that_is_called_back_leaves_nothing_open() {
     take(60 * DAY, Happened::Nothing);
     let (care, waits) = take(60 * DAY, Happened::Started { lived_ms: 0 });
     assert_eq!((waits, care.get(M::Lost), care.get(M::MaxWaitMs)), (0, 1, 89_000));
+}
+
+/// An hour that the clock is set forward or back by is in no hold and in no channel's time.
+#[test]
+fn a_clock_that_is_set_lengthens_neither_a_hold_nor_a_line() {
+    const HOUR: i64 = 3_600_000;
+    for step in [HOUR, -HOUR] {
+        let leg = LegId(3);
+        let (began, over) = (5 * HOUR, 5 * HOUR + step + 60_000);
+        let up = |s: u64| Some(900_000 + s * 1_000);
+        let talk_ms = 60_000;
+        let ends = Happened::TalkOver { queue: "care", call: call(1), agent: "7001", talk_ms, up_ms: up(60) };
+        let book = run(&[
+            (began, Happened::LegBegan { leg: LegId(1), gateway: "e1-a", came_in: true }),
+            (began, state("7001", "talking", 0)),
+            (began, answered(1, "7001")),
+            (began + 10_000, Happened::Held { call: call(1), leg, up_ms: up(10) }),
+            (over - 35_000, Happened::Retrieved { call: call(1), leg, up_ms: up(25) }),
+            // Held again, and hung up meanwhile.
+            (over - 20_000, Happened::Held { call: call(1), leg, up_ms: up(40) }),
+            (over, ends),
+            (over, Happened::LegEnded { leg: LegId(1), talk_ms, busy_ms: Some(61_000) }),
+        ]);
+        let (care, trunk) = (of(&book, Kind::Queue, "care"), of(&book, Kind::Trunk, "e1-a"));
+        assert_eq!([M::TalkMs, M::HoldMs].map(|m| care.get(m)), [25_000, 35_000], "{step}");
+        assert_eq!(trunk.get(M::BusyMs), 61_000, "{step}");
+    }
 }

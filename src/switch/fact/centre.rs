@@ -179,6 +179,9 @@ pub enum QueueFact {
         agent: String,
         /// How long, in milliseconds.
         talk_ms: u64,
+        /// How long this process had lived, in milliseconds: for a hold that the end of the talk ends.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        up_ms: Option<u64>,
     },
     /// It waits no more: the other end. `abandoned`, `timed_out`, `no_agents`, `key`, `moved`, `closed`;
     /// of a call-back `given_up`, `called_again`, `not_offered`.

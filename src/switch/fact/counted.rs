@@ -25,15 +25,19 @@ impl Fact {
             FactKind::Started { lived_ms, .. } => Happened::Started { lived_ms: *lived_ms },
             FactKind::Agent { agent, what } => of_agent(agent, what),
             FactKind::Queue { queue, call, what } => of_queue(queue, *call, what),
-            FactKind::Held { call, leg } => Happened::Held { call: *call, leg: *leg },
-            FactKind::Retrieved { call, leg } => Happened::Retrieved { call: *call, leg: *leg },
+            FactKind::Held { call, leg, up_ms } => {
+                Happened::Held { call: *call, leg: *leg, up_ms: *up_ms }
+            }
+            FactKind::Retrieved { call, leg, up_ms } => {
+                Happened::Retrieved { call: *call, leg: *leg, up_ms: *up_ms }
+            }
             FactKind::Transferred { call, .. } => Happened::Transferred { call: *call },
             FactKind::LegBegan { leg, party, role, outgoing, .. } => {
                 of_line(*leg, party, *role, *outgoing)
             }
             FactKind::LegAnswered { leg, .. } => Happened::LegAnswered { leg: *leg },
-            FactKind::LegEnded { leg, talk_ms, .. } => {
-                Happened::LegEnded { leg: *leg, talk_ms: *talk_ms }
+            FactKind::LegEnded { leg, talk_ms, busy_ms, .. } => {
+                Happened::LegEnded { leg: *leg, talk_ms: *talk_ms, busy_ms: *busy_ms }
             }
             FactKind::SurveyAnswer { agent: Some(agent), survey, question, key, .. } => {
                 Happened::Survey { agent, survey, question, key }
@@ -90,8 +94,8 @@ fn of_queue<'a>(queue: &'a str, call: crate::base::CallId, what: &'a QueueFact) 
         }
         QueueFact::BackFailed { .. } => Happened::BackFailed { queue },
         QueueFact::BackTried { .. } => Happened::Nothing,
-        QueueFact::TalkOver { agent, talk_ms } => {
-            Happened::TalkOver { queue, call, agent, talk_ms: *talk_ms }
+        QueueFact::TalkOver { agent, talk_ms, up_ms } => {
+            Happened::TalkOver { queue, call, agent, talk_ms: *talk_ms, up_ms: *up_ms }
         }
         QueueFact::Left { why, waited_ms } => {
             Happened::Left { queue, call, why, waited_ms: *waited_ms }

@@ -79,7 +79,7 @@ impl FactKind {
     #[rustfmt::skip]
     pub const FIELDS: &'static [&'static str] = &[
         "a", "account", "act", "address", "after", "agent", "answer", "answers", "attempts", "b",
-        "back", "body", "by", "bytes", "call", "call_back", "caller", "caller_name", "campaign",
+        "back", "body", "busy_ms", "by", "bytes", "call", "call_back", "caller", "caller_name", "campaign",
         "case", "cause", "code", "comment", "complete", "contact", "content_type", "context",
         "corrects", "counted", "day", "design", "detail", "device", "dialled", "digit", "due",
         "end", "event", "expires", "expires_s", "failed", "fatal", "fault", "faults", "fields",
@@ -96,7 +96,7 @@ impl FactKind {
         "route", "rtt_us", "samples", "samples_concealed", "score", "seconds", "seq", "service",
         "session", "settled", "sha256", "share", "silent_ms", "slot", "sound", "source", "state",
         "status", "step", "survey", "talk_ms", "team", "text", "third", "three_way", "to", "tone",
-        "total_ms", "unagreed", "until", "user_agent", "value", "version", "voice", "waited_ms",
+        "total_ms", "unagreed", "until", "up_ms", "user_agent", "value", "version", "voice", "waited_ms",
         "wall", "was_ms", "what", "who", "why", "wish", "within_ms",
     ];
 
