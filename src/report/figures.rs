@@ -33,9 +33,9 @@ pub fn speed_of_answer(tally: &Tally) -> Ratio {
     Ratio::new(tally.get(M::WaitMs), tally.get(M::Answered))
 }
 
-/// Calls handled: answered, and called back.
+/// Calls handled: answered, called back, and reached in a preview campaign.
 pub fn handled(tally: &Tally) -> u64 {
-    tally.sum(&[M::Answered, M::CalledBack])
+    tally.sum(&[M::Answered, M::CalledBack, M::Previewed])
 }
 
 /// Average handling time: (talk + hold + after-call work) / handled.

@@ -90,6 +90,7 @@ const QUEUE: &[Column] = &[
         Cell::Count(r.tally.get(M::BackWanted))
     }),
     column("called_back", "Called back", "已回电", |r| Cell::Count(r.tally.get(M::CalledBack))),
+    column("previewed", "Previewed", "预览呼出", |r| Cell::Count(r.tally.get(M::Previewed))),
     column("flowed_out", "Flow out", "溢出", |r| Cell::Count(f::flowed_out(r.tally))),
     column("flowed_in", "Flow in", "溢入", |r| Cell::Count(r.tally.get(M::FlowedIn))),
     column("overflowed", "To another queue", "转入他队列", |r| {
@@ -125,6 +126,7 @@ const QUEUE: &[Column] = &[
 const AGENT: &[Column] = &[
     column("answered", "ACD calls", "接听", |r| Cell::Count(r.tally.get(M::Answered))),
     column("called_back", "Called back", "已回电", |r| Cell::Count(r.tally.get(M::CalledBack))),
+    column("previewed", "Previewed", "预览呼出", |r| Cell::Count(r.tally.get(M::Previewed))),
     column("avg_talk", "Avg talk", "平均通话", |r| mean(f::per_answer(r.tally, M::TalkMs))),
     column("talk", "Total talk", "有效通话", |r| time(r, M::TalkMs)),
     column("after_call", "Total after call", "话后处理", |r| time(r, M::AfterMs)),

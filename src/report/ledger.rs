@@ -117,6 +117,8 @@ pub enum Happened<'a> {
     BackFailed { queue: &'a str },
     /// An agent has reached it by calling back.
     CalledBack { queue: &'a str, call: CallId, agent: &'a str },
+    /// In a call of its own it talks with whom a preview campaign of this queue has shown it, until its state ends.
+    Previewed { queue: &'a str, agent: &'a str, before_ms: u64 },
     /// That talk is over.
     TalkOver {
         queue: &'a str,
@@ -162,6 +164,9 @@ struct AgentNow {
     /// The queue of its after-call work.
     queue: Option<Box<str>>,
     since: i64,
+    /// In a call of its own it talks for this queue's campaign, after so many milliseconds of its state.
+    #[serde(default)]
+    preview: Option<(Box<str>, u64)>,
 }
 
 /// A caller who waits.
@@ -236,7 +241,8 @@ impl Ledger {
                 let (team, queue) = (team.map(Into::into), queue.map(Into::into));
                 let (state, reason, since) = (state.into(), reason.into(), at);
                 self.state_over(agent, at, was_ms);
-                self.state_begins(agent, at, AgentNow { team, state, reason, queue, since });
+                let now = AgentNow { team, state, reason, queue, since, preview: None };
+                self.state_begins(agent, at, now);
             }
             Happened::Entered { queue, call } => {
                 self.count(Kind::Queue, queue, at, M::Entered, 1);
@@ -264,6 +270,9 @@ impl Ledger {
             | Happened::CalledBack { .. } => self.of_call_back(at, happened),
             Happened::TalkOver { call, agent, talk_ms, up_ms, .. } => {
                 self.talk_over((at, up_ms), call, agent, talk_ms);
+            }
+            Happened::Previewed { queue, agent, before_ms } => {
+                self.previewed(queue, agent, before_ms);
             }
             Happened::Left { queue, call, why, waited_ms } => {
                 match why {
@@ -328,11 +337,13 @@ impl Ledger {
     /// An agent's state ends after `ms`.
     fn state_over(&mut self, agent: &str, at: i64, ms: u64) {
         let Some(was) = self.agents.get(agent).cloned() else { return };
+        if &*was.state == "other_call" {
+            return self.own_call_over(agent, at, ms, was.preview);
+        }
         let measure = match &*was.state {
             "ready" => M::ReadyMs,
             "ringing" => M::RingingMs,
             "talking" => M::TalkingMs,
-            "other_call" => M::OtherMs,
             "after_call" => M::AfterMs,
             "not_ready" => M::NotReadyMs,
             _ => return,
@@ -351,14 +362,48 @@ impl Ledger {
     fn state_begins(&mut self, agent: &str, at: i64, now: AgentNow) {
         let out = |state: &AgentNow| &*state.state == "null";
         let signs_in = self.agents.get(agent).is_none_or(out) && !out(&now);
-        let other = &*now.state == "other_call";
         self.touched.insert(Key::Agent(agent.into()));
         self.agents.insert(agent.into(), now);
         if signs_in {
             self.count_agent(agent, at, M::SignIns, 1);
         }
-        if other {
+    }
+
+    fn previewed(&mut self, queue: &str, agent: &str, before_ms: u64) {
+        let now = self.agents.get_mut(agent).filter(|now| &*now.state == "other_call");
+        if let Some(now) = now
+            && now.preview.is_none()
+        {
+            now.preview = Some((queue.into(), before_ms));
+            self.touched.insert(Key::Agent(agent.into()));
+        }
+    }
+
+    /// A call of an agent's own ends after `ms`. One in which it talked with whom a preview campaign had shown it is
+    /// handled for the campaign's queue, as the after-call work that follows is that queue's; until then it rang.
+    fn own_call_over(
+        &mut self,
+        agent: &str,
+        at: i64,
+        ms: u64,
+        preview: Option<(Box<str>, u64)>,
+    ) {
+        let Some((queue, before_ms)) = preview else {
             self.count_agent(agent, at, M::OtherCalls, 1);
+            return self.state_lasted(agent, at, ms, &M::OtherMs);
+        };
+        let talk_ms = ms.saturating_sub(before_ms);
+        let reached = at.saturating_sub_unsigned(talk_ms);
+        self.state_lasted(agent, reached, ms - talk_ms, &M::RingingMs);
+        self.state_lasted(agent, at, talk_ms, &M::TalkingMs);
+        for (measure, value) in [(M::Previewed, 1), (M::TalkMs, talk_ms)] {
+            self.count_both(&queue, agent, at, measure, value);
+        }
+    }
+
+    fn state_lasted(&mut self, agent: &str, until: i64, ms: u64, measure: &M) {
+        for (start, part) in split(until, ms) {
+            self.count_agent(agent, start, measure.clone(), part);
         }
     }
 

@@ -68,6 +68,7 @@ measures! {
     Closed = "closed": "Callers whose queue was no more.",
     BackWanted = "back_wanted": "Callers who asked to be called back, or are owed that by an alarm.",
     CalledBack = "called_back": "Of these, those whom an agent has talked with; the talk has ended.",
+    Previewed = "previewed": "Calls of preview campaigns in which the agent talked with whom it was shown.",
     BackFailed = "back_failed": "Attempts to call back that reached nobody.",
     GivenUp = "given_up": "Call-backs that were given up.",
     CalledAgain = "called_again": "Call-backs whose caller called again and had its place.",

@@ -31,7 +31,7 @@ use super::active::Doing;
 use super::caller_id::numbering;
 use super::console::{CampaignOrder, CampaignRow, OfferRow, Reply};
 use super::dial::failure;
-use super::fact::{AlarmWhat, CampaignFact, EndedBy, FactKind};
+use super::fact::{AgentFact, AlarmWhat, CampaignFact, EndedBy, FactKind};
 use super::placing::Placing;
 use super::{Level, Switch};
 
@@ -419,6 +419,11 @@ impl Switch {
             let own = self.config.campaigns.iter().find(|own| *own.name.as_str() == of.campaign);
             let queue = own.map(|own| own.queue.to_string()).unwrap_or_default();
             self.centre.previewed(now.at, agent, id, &queue);
+            let since = self.centre.agent(now.at, agent).map(|view| view.since);
+            let before_ms = since.unwrap_or_default().as_millis() as u64;
+            let what = AgentFact::Previewed { call: id, queue, before_ms };
+            let agent = self.centre.agent_number(agent);
+            self.fact(now, FactKind::Agent { agent, what });
         }
     }
 

@@ -317,6 +317,21 @@ fn an_agent_is_shown_whom_he_is_to_call_and_dials_or_skips() {
         1,
         "after-call work follows"
     );
+    // The talk before it is handled, for the agent and for the queue.
+    house.world.run(Duration::from_secs(25));
+    let [agent, queue] = [(Kind::Agent, "7001"), (Kind::Queue, "sales")]
+        .map(|(kind, name)| house.figures(kind, name));
+    for own in [&agent, &queue] {
+        assert_eq!(own.get(Measure::Previewed), 1);
+        let talked = own.get(Measure::TalkMs);
+        assert!((3_000..5_000).contains(&talked), "{talked}");
+        assert_eq!(own.get(Measure::AfterMs), 20_000);
+        let handling = belfry::report::figures::handling(own);
+        assert_eq!((handling.part, handling.of), (talked + 20_000, 1));
+    }
+    assert_eq!(agent.get(Measure::TalkingMs), agent.get(Measure::TalkMs));
+    let dialling = agent.get(Measure::RingingMs);
+    assert!((500..5_000).contains(&dialling), "{dialling}");
     // Called again, by what the agent says of it.
     code(&mut house, 0, "*152");
     let coded = facts(&house).into_iter().find_map(|fact| match fact {

@@ -371,7 +371,9 @@ impl Teller {
                 let event = Event { participation: participation.into(), ..about("Conferenced") };
                 Event { device: phone, to: agent.into(), ..event }
             }
-            AgentFact::Supervised { .. } | AgentFact::SignInRefused { .. } => return None,
+            AgentFact::Supervised { .. }
+            | AgentFact::SignInRefused { .. }
+            | AgentFact::Previewed { .. } => return None,
         })
     }
 }

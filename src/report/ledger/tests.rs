@@ -315,3 +315,33 @@ fn a_clock_that_is_set_lengthens_neither_a_hold_nor_a_line() {
         assert_eq!(trunk.get(M::BusyMs), 61_000, "{step}");
     }
 }
+
+/// A preview's talk is a talk of its queue, not a call of the agent's own; a call of its own is none of a queue's.
+#[test]
+fn a_previews_talk_is_handled() {
+    let previewed = Happened::Previewed { queue: "care", agent: "7001", before_ms: 8_000 };
+    let late = Happened::Previewed { queue: "care", agent: "7002", before_ms: 8_000 };
+    let book = run(&[
+        (0, state("7001", "ready", 0)),
+        (10_000, state("7001", "other_call", 10_000)),
+        (18_000, previewed),
+        (78_000, state("7001", "after_call", 68_000)),
+        (98_000, state("7001", "ready", 20_000)),
+        (98_000, state("7001", "other_call", 0)),
+        (99_000, state("7001", "ready", 1_000)),
+        // Who has hung up by then talks with nobody.
+        (99_000, state("7002", "ready", 0)),
+        (99_000, late),
+        (99_500, state("7002", "null", 500)),
+    ]);
+    let (agent, care) = (of(&book, Kind::Agent, "7001"), of(&book, Kind::Queue, "care"));
+    for own in [&agent, &care, &of(&book, Kind::Team, "day")] {
+        assert_eq!([M::Previewed, M::TalkMs, M::AfterMs].map(|m| own.get(m)), [1, 60_000, 20_000]);
+        let handling = crate::report::figures::handling(own);
+        assert_eq!((handling.part, handling.of), (80_000, 1));
+    }
+    let times = [M::RingingMs, M::TalkingMs, M::OtherMs, M::OtherCalls];
+    assert_eq!(times.map(|m| agent.get(m)), [8_000, 60_000, 1_000, 1]);
+    let occupancy = crate::report::figures::occupancy(&agent);
+    assert_eq!((occupancy.part, occupancy.of), (80_000, 90_000));
+}

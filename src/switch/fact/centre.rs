@@ -70,6 +70,15 @@ pub enum AgentFact {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         refused: String,
     },
+    /// In a call of its own it talks with whom a preview campaign has shown it, until it is in another state.
+    Previewed {
+        /// The call.
+        call: CallId,
+        /// The campaign's queue.
+        queue: String,
+        /// How long it had been in its state by then, dialling, in milliseconds.
+        before_ms: u64,
+    },
     /// It has said what a call was about.
     WrapUp {
         /// The call.
@@ -90,7 +99,7 @@ impl AgentFact {
     pub fn call(&self) -> Option<CallId> {
         match self {
             AgentFact::State { call, .. } | AgentFact::Supervised { call, .. } => *call,
-            AgentFact::WrapUp { call, .. } => Some(*call),
+            AgentFact::Previewed { call, .. } | AgentFact::WrapUp { call, .. } => Some(*call),
             AgentFact::Pending { .. } | AgentFact::SignInRefused { .. } => None,
         }
     }

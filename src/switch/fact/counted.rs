@@ -70,6 +70,9 @@ fn of_agent<'a>(agent: &'a str, what: &'a AgentFact) -> Happened<'a> {
             was_ms: *was_ms,
             queue: queue.as_deref(),
         },
+        AgentFact::Previewed { queue, before_ms, .. } => {
+            Happened::Previewed { queue, agent, before_ms: *before_ms }
+        }
         AgentFact::WrapUp { queue, code, .. } => Happened::WrapUp { queue, agent, code },
         _ => Happened::Nothing,
     }

@@ -53,6 +53,10 @@ fn one_of_each() -> Vec<FactKind> {
             agent: s("7001"),
             what: AgentFact::WrapUp { call, queue: s("care"), code: s("12"), name: s("lost") },
         },
+        Agent {
+            agent: s("7001"),
+            what: AgentFact::Previewed { call, queue: s("care"), before_ms: 9_000 },
+        },
         Queue { queue: s("care"), call, what: QueueFact::Entered { position: 2, priority: 5 } },
         Campaign {
             campaign: s("spring"),
