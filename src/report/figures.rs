@@ -48,6 +48,11 @@ pub fn per_answer(tally: &Tally, time: M) -> Ratio {
     Ratio::new(tally.get(time), handled(tally))
 }
 
+/// How long the phone of who answered rang: ring / answered. Who was called back or shown to an agent was not rung for.
+pub fn ring_time(tally: &Tally) -> Ratio {
+    Ratio::new(tally.get(M::RingMs), tally.get(M::Answered))
+}
+
 /// How long agents were signed in.
 pub fn staffed(tally: &Tally) -> u64 {
     tally.sum(&[M::ReadyMs, M::RingingMs, M::TalkingMs, M::OtherMs, M::AfterMs, M::NotReadyMs])
@@ -115,6 +120,18 @@ mod tests {
         assert_eq!(occupancy(&row), Ratio::new(busy, busy + minutes(25, 0)));
         assert_eq!(utilisation(&row), Ratio::new(busy, minutes(60, 0)));
         assert_eq!(handling(&row), Ratio::new(busy, 10));
+    }
+
+    #[test]
+    fn call_backs_shorten_no_ring() {
+        let mut tally = Tally::default();
+        for (measure, value) in
+            [(M::Answered, 10), (M::RingMs, 100_000), (M::CalledBack, 10), (M::TalkMs, 600_000)]
+        {
+            tally.add(measure, value);
+        }
+        assert_eq!(ring_time(&tally).value(), Some(10_000.0));
+        assert_eq!(per_answer(&tally, M::TalkMs).value(), Some(30_000.0));
     }
 
     #[test]

@@ -107,7 +107,7 @@ const QUEUE: &[Column] = &[
     column("speed_of_answer", "Avg speed answer", "平均应答时间", |r| {
         mean(f::speed_of_answer(r.tally))
     }),
-    column("avg_ring", "Avg ring", "平均振铃", |r| mean(f::per_answer(r.tally, M::RingMs))),
+    column("avg_ring", "Avg ring", "平均振铃", |r| mean(f::ring_time(r.tally))),
     column("avg_abandon", "Avg aband time", "平均放弃时间", |r| {
         mean(Ratio::new(r.tally.get(M::AbandonMs), r.tally.get(M::Abandoned)))
     }),
@@ -144,7 +144,7 @@ const AGENT: &[Column] = &[
         Cell::Time(Some(f::staffed(r.tally)))
     }),
     column("hold", "Total hold", "保持", |r| time(r, M::HoldMs)),
-    column("avg_ring", "Avg ring", "平均振铃", |r| mean(f::per_answer(r.tally, M::RingMs))),
+    column("avg_ring", "Avg ring", "平均振铃", |r| mean(f::ring_time(r.tally))),
     column("handling", "Avg handling", "平均处理", |r| mean(f::handling(r.tally))),
     column("offers", "Offers", "派发", |r| Cell::Count(r.tally.get(M::Offers))),
     column("not_taken", "Not taken", "未接", |r| Cell::Count(r.tally.get(M::NotTaken))),
@@ -377,6 +377,30 @@ mod tests {
         let table = sheet(INTERVAL_MS, By::Total, &rows).table(&terms(), Language::Chinese);
         assert_eq!(table.headings[..3], ["时段", "名称", "进入队列"]);
         assert_eq!(table.lines[0].2[2], Cell::Count(1), "what is outside is left out");
+    }
+
+    #[test]
+    fn the_mean_ring_is_of_those_who_answered() {
+        let rows = [
+            (0, M::Answered, 10),
+            (0, M::RingMs, 100_000),
+            (0, M::CalledBack, 10),
+            (0, M::TalkMs, 600_000),
+        ];
+        for kind in [Kind::Queue, Kind::Agent] {
+            let span = Span { from: 0, until: INTERVAL_MS, by: By::Hour, zone: TimeZone::UTC };
+            let mut sheet = Sheet::new(kind, span);
+            for (start, measure, value) in &rows {
+                sheet.add("care", *start, measure.clone(), *value);
+            }
+            let table = sheet.table(&terms(), Language::English);
+            let cell = |key: &str| {
+                let at = table.keys.iter().position(|known| *known == key).expect("a column");
+                table.lines[0].2[at - 2]
+            };
+            assert_eq!(cell("avg_ring"), Cell::Time(Some(10_000)));
+            assert_eq!(cell("avg_talk"), Cell::Time(Some(30_000)));
+        }
     }
 
     #[test]
