@@ -134,8 +134,10 @@ pub enum Happened<'a> {
     Held { call: CallId, leg: LegId, up_ms: Option<u64> },
     /// And took it back.
     Retrieved { call: CallId, leg: LegId, up_ms: Option<u64> },
-    /// A party sent the other on.
-    Transferred { call: CallId },
+    /// A party sent the other on, or begins to.
+    Transferred { call: CallId, by: LegId },
+    /// Two hear each other.
+    Bridged { call: CallId, a: LegId, b: LegId },
     /// A gateway's channel is in use.
     LegBegan { leg: LegId, gateway: &'a str, came_in: bool },
     /// A leg was answered.
@@ -189,7 +191,13 @@ struct TalkNow {
     /// The same by the monotonic clock.
     #[serde(default)]
     held_up_ms: Option<u64>,
+    /// How many times over: who asks a third while the other waits may put the third on hold.
+    #[serde(default)]
+    holds: u32,
     hold_ms: u64,
+    /// Who has sent the other on.
+    #[serde(default)]
+    sent_by: Option<LegId>,
     /// It was called back.
     #[serde(default)]
     back: bool,
@@ -283,7 +291,8 @@ impl Ledger {
             }
             Happened::Held { call, leg, up_ms } => self.held((at, up_ms), call, leg),
             Happened::Retrieved { call, leg, up_ms } => self.retrieved((at, up_ms), call, leg),
-            Happened::Transferred { call } => self.transferred(at, call),
+            Happened::Transferred { call, by } => self.sent_on(call, Some(by)),
+            Happened::Bridged { call, a, b } => self.came_back(call, [a, b]),
             Happened::LegBegan { leg, gateway, came_in } => {
                 self.line_begins(at, leg, gateway, came_in)
             }
@@ -381,13 +390,7 @@ impl Ledger {
 
     /// A call of an agent's own ends after `ms`. One in which it talked with whom a preview campaign had shown it is
     /// handled for the campaign's queue, as the after-call work that follows is that queue's; until then it rang.
-    fn own_call_over(
-        &mut self,
-        agent: &str,
-        at: i64,
-        ms: u64,
-        preview: Option<(Box<str>, u64)>,
-    ) {
+    fn own_call_over(&mut self, agent: &str, at: i64, ms: u64, preview: Option<(Box<str>, u64)>) {
         let Some((queue, before_ms)) = preview else {
             self.count_agent(agent, at, M::OtherCalls, 1);
             return self.state_lasted(agent, at, ms, &M::OtherMs);
@@ -487,6 +490,9 @@ impl Ledger {
         talk.end_hold(moment);
         let hold_ms = talk.hold_ms.min(talk_ms);
         let queue = &*talk.queue.clone();
+        if talk.sent_by.is_some() {
+            self.count_both(queue, agent, at, M::Transferred, 1);
+        }
         if talk.back {
             for (measure, value) in
                 [(M::CalledBack, 1), (M::TalkMs, talk_ms - hold_ms), (M::HoldMs, hold_ms)]
@@ -520,8 +526,10 @@ impl Ledger {
     fn held(&mut self, (at, up_ms): Moment, call: CallId, leg: LegId) {
         let mut touched = Vec::new();
         for (key, talk) in self.talks_of(call) {
-            if talk.held.is_none() {
-                (talk.held, talk.held_up_ms) = (Some((leg, at)), up_ms);
+            match talk.held {
+                None => (talk.held, talk.held_up_ms, talk.holds) = (Some((leg, at)), up_ms, 1),
+                Some((by, _)) if by == leg => talk.holds = talk.holds.saturating_add(1),
+                Some(_) => {}
             }
             touched.push(Key::Talk(call, key.1.clone()));
         }
@@ -532,18 +540,31 @@ impl Ledger {
         let mut touched = Vec::new();
         for (key, talk) in self.talks_of(call) {
             if talk.held.is_some_and(|(by, _)| by == leg) {
-                talk.end_hold(moment);
+                talk.holds = talk.holds.saturating_sub(1);
+                if talk.holds == 0 {
+                    talk.end_hold(moment);
+                }
                 touched.push(Key::Talk(call, key.1.clone()));
             }
         }
         self.touched.extend(touched);
     }
 
-    fn transferred(&mut self, at: i64, call: CallId) {
-        let talks: Vec<_> =
-            self.talks_of(call).map(|(_, t)| (t.queue.clone(), t.agent.clone())).collect();
-        for (queue, agent) in talks {
-            self.count_both(&queue, &agent, at, M::Transferred, 1);
+    /// A talk of the call is sent on, or (`None`) is so no more.
+    fn sent_on(&mut self, call: CallId, by: Option<LegId>) {
+        let mut touched = Vec::new();
+        for (key, talk) in self.talks_of(call) {
+            talk.sent_by = by;
+            touched.push(Key::Talk(call, key.1.clone()));
+        }
+        self.touched.extend(touched);
+    }
+
+    /// Who has sent the other on talks again: nobody took it.
+    fn came_back(&mut self, call: CallId, legs: [LegId; 2]) {
+        let back = |talk: &TalkNow| talk.sent_by.is_some_and(|by| legs.contains(&by));
+        if self.talks_of(call).any(|(_, talk)| back(talk)) {
+            self.sent_on(call, None);
         }
     }
 
@@ -577,9 +598,21 @@ impl Ledger {
             self.count(Kind::Trunk, &line.gateway, at, M::TalkMs, talk_ms);
         }
         let busy_ms = busy_ms.unwrap_or_else(|| span(line.since, at));
+        let began = at.saturating_sub_unsigned(busy_ms);
         for (start, part) in split(at, busy_ms) {
             self.count(Kind::Trunk, &line.gateway, start, M::BusyMs, part);
+            if start > began {
+                self.stood(start, &line.gateway);
+            }
         }
+    }
+
+    /// A channel that has just become free was in use when this quarter began, and so were those that are so still: in a
+    /// quarter in which no line begins the most is what stands at its begin. Whichever ends first counts them all.
+    fn stood(&mut self, start: i64, gateway: &str) {
+        let others = self.lines.values().filter(|l| &*l.gateway == gateway && l.since <= start);
+        let most = others.count() as u64 + 1;
+        self.count(Kind::Trunk, gateway, start, M::MaxBusy, most);
     }
 
     /// Each question by itself: the keys of two have no mean. Who was talked with at a phone and is no agent
@@ -689,8 +722,21 @@ impl Ledger {
 
 impl TalkNow {
     fn new(agent: Box<str>, queue: Box<str>, since: i64, waited_ms: u64, rang_ms: u64) -> TalkNow {
-        let (held, held_up_ms, hold_ms, back) = (None, None, 0, false);
-        TalkNow { agent, queue, since, waited_ms, rang_ms, held, held_up_ms, hold_ms, back }
+        let (held, held_up_ms, holds, hold_ms) = (None, None, 0, 0);
+        let (sent_by, back) = (None, false);
+        TalkNow {
+            agent,
+            queue,
+            since,
+            waited_ms,
+            rang_ms,
+            held,
+            held_up_ms,
+            holds,
+            hold_ms,
+            sent_by,
+            back,
+        }
     }
     /// By the monotonic clock, where both ends were written by it: the calendar may have been set meanwhile.
     fn end_hold(&mut self, (at, up_ms): Moment) {

@@ -81,7 +81,7 @@ measures! {
     RingMs = "ring_ms": "How long the agent's phone rang that answered.",
     TalkMs = "talk_ms": "From answer to the end of the talk, without hold.",
     HoldMs = "hold_ms": "On hold during talks.",
-    Transferred = "transferred": "Talks that an agent sent on.",
+    Transferred = "transferred": "Talks that an agent sent on, each once, and not those that came back.",
     Offers = "offers": "Times that an agent's phone was rung.",
     NotTaken = "not_taken": "Of these, those that came to nothing for a reason of the agent's or its phone's.",
     NoAnswer = "no_answer": "Of these, those that rang until the time was over.",

@@ -63,9 +63,7 @@ impl Alive {
     fn opened(&mut self) -> std::io::Result<&mut File> {
         let file = match self.file.take() {
             Some(file) => file,
-            None => {
-                OpenOptions::new().create(true).truncate(false).write(true).open(&self.path)?
-            }
+            None => OpenOptions::new().create(true).truncate(false).write(true).open(&self.path)?,
         };
         Ok(self.file.insert(file))
     }

@@ -592,8 +592,7 @@ fn what_was_open_when_belfry_went_away_ended_then() {
     cut_short.into_iter().for_each(|fact| store.journal().submit(fact).unwrap());
     store.close();
     let store = Store::open(settings(dir.path())).unwrap();
-    let kind =
-        FactKind::Started { version: "0.1.0".into(), node: "care-1".into(), lived_ms: 0 };
+    let kind = FactKind::Started { version: "0.1.0".into(), node: "care-1".into(), lived_ms: 0 };
     let started = Fact { seq: store.next_seq(), wall: Wall(1_800_000_000_000), kind };
     store.journal().submit(started).unwrap();
     assert!(store.drain(PATIENCE));
@@ -651,8 +650,7 @@ fn a_talk_that_was_up_ends_for_record_and_figures_when_belfry_was_seen_last() {
     let lived = of_mark().expect("it is there still");
     let store = Store::open(own()).unwrap();
     // As the switch tells it: how long the one before it lived the journal knows.
-    let kind =
-        FactKind::Started { version: "0.1.0".into(), node: "care-1".into(), lived_ms: 0 };
+    let kind = FactKind::Started { version: "0.1.0".into(), node: "care-1".into(), lived_ms: 0 };
     let started = Fact { seq: store.next_seq(), wall: Wall(1_800_000_000_000), kind };
     store.journal().submit(started).unwrap();
     assert!(store.drain(PATIENCE));

@@ -51,6 +51,20 @@ pub struct Consulting {
     room: Option<RoomId>,
     /// The dial that reached the third asks for a recording.
     record: bool,
+    /// It was written down that the asker lets the first wait: a hold, as by the phone's own key.
+    holds: bool,
+}
+
+impl Consulting {
+    fn new(
+        who: Consultation,
+        aside: Talk,
+        from: (String, Option<String>, Origin),
+        payer: Device,
+        to: (String, String),
+    ) -> Consulting {
+        Consulting { who, aside, from, payer, to, room: None, record: false, holds: false }
+    }
 }
 
 /// A talk as it is kept aside.
@@ -161,11 +175,11 @@ impl Switch {
         let from = active.called_by(&payer);
         let who = Consultation::begin(by, first, three_way);
         let to = (number.to_owned(), context);
-        active.consulting =
-            Some(Box::new(Consulting { who, aside, from, payer, to, room: None, record: false }));
+        active.consulting = Some(Box::new(Consulting::new(who, aside, from, payer, to)));
         self.part(now, id, by);
         self.recorded_sides(now, id);
         self.hear_clip(now, first, music("default"));
+        self.first_waits(now, id, true);
         let to = number.to_owned();
         self.fact(now, FactKind::Consulted { call: id, by, who: first, to, three_way });
         self.run(now, id, Happening::Started);
@@ -215,8 +229,7 @@ impl Switch {
         let from = active.called_by(&payer);
         let aside = Talk { subject: asker, plan: None, with: third, target };
         active.planless = true;
-        active.consulting =
-            Some(Box::new(Consulting { who, aside, from, payer, to, room: None, record: false }));
+        active.consulting = Some(Box::new(Consulting::new(who, aside, from, payer, to)));
         self.rejoin(now, id, first, asker);
         self.bring_together(now, id, [first, asker, third]);
     }
@@ -320,6 +333,16 @@ impl Switch {
             With::Third => self.hear_clip(now, first, music("default")),
             With::First => self.hear_clip(now, third, music("default")),
             With::Reaching => {}
+        }
+        self.first_waits(now, id, matches!(with, With::Third | With::Reaching));
+    }
+
+    /// Writes down that whom the asker talked with before waits, or does no more.
+    fn first_waits(&mut self, now: Now, id: CallId, waits: bool) {
+        let Some(consulting) = self.consulting_of(id) else { return };
+        if std::mem::replace(&mut consulting.holds, waits) != waits {
+            let asker = consulting.who.asker;
+            self.tell_hold(now, id, asker, waits);
         }
     }
 
@@ -437,6 +460,7 @@ impl Switch {
     /// Nobody has answered yet: the first goes to the number itself. Who sends it there by key waits until that
     /// has come to something; `gone`: it has hung up. What rings goes on ringing.
     fn send_on(&mut self, now: Now, id: CallId, gone: bool) {
+        self.first_waits(now, id, false);
         let mut rung = self.calls.get_mut(&id).and_then(|active| active.keep_dial());
         let early = rung.as_mut().and_then(|rung| rung.early.take()).is_some();
         let Some(ended) = self.end_consulting(now, id, Cause::NORMAL_CLEARING) else { return };
@@ -465,6 +489,7 @@ impl Switch {
 
     /// Asker and first talk again; whoever was asked goes.
     fn return_to_first(&mut self, now: Now, id: CallId) {
+        self.first_waits(now, id, false);
         let Some(who) = self.consulting_of(id).map(|c| c.who.clone()) else { return };
         let (asker, first) = (who.asker, who.first);
         let third: Vec<LegId> = who.third.into_iter().collect();

@@ -5,6 +5,7 @@ use belfry::base::{Duration, Rng};
 use belfry::config::Config;
 use belfry::dsp::level::tone_dbm0;
 use belfry::media::control::Codec;
+use belfry::report::{Kind, Measure};
 use belfry::sim::network::Faults;
 use belfry::sim::phone::{Manner, State};
 use belfry::sim::world::World;
@@ -474,12 +475,17 @@ fn an_agent_hands_a_queues_caller_over_and_asks_no_queue() {
     house.talk(caller, "800", agent);
     house.world.run(Duration::from_millis(500));
     house.hear_each_other(caller, agent);
+    // Sent on by key to a phone that is not there: the caller comes back, and nothing was transferred.
+    press(&mut house, ASKER, "*11004#");
+    house.world.run(Duration::from_secs(3));
+    house.hear_each_other(caller, agent);
     // A queue is closed for who asks: the caller comes back.
     press(&mut house, ASKER, "*22000#");
     house.world.run(Duration::from_secs(1));
     house.hear_each_other(caller, agent);
     asks(&mut house, "*21003#");
     assert_eq!(heard(&mut house), WITH_THIRD);
+    house.world.run(Duration::from_secs(20));
     house.hang_up(agent);
     let third = house.phones[THIRD];
     house.world.run(Duration::from_millis(500));
@@ -491,6 +497,12 @@ fn an_agent_hands_a_queues_caller_over_and_asks_no_queue() {
         house.facts("queue").iter().filter(|fact| format!("{fact:?}").contains("TalkOver")).count();
     assert_eq!(talks, 1, "the agent's talk is told once");
     assert_eq!(house.facts("consulted").len(), 2);
+    // While it asked, the caller was on hold; sent on it was twice, once in the end.
+    assert_eq!([house.facts("held").len(), house.facts("retrieved").len()], [2, 1]);
+    let care = house.figures(Kind::Queue, "care");
+    let (talk, hold) = (care.get(Measure::TalkMs), care.get(Measure::HoldMs));
+    assert!((20_000..35_000).contains(&hold) && talk > 5_000, "talked {talk}, held {hold}");
+    assert_eq!([house.facts("transferred").len() as u64, care.get(Measure::Transferred)], [2, 1]);
 }
 
 /// What the plan of who has gone still writes down is written, and nobody gets a plan that was another's.

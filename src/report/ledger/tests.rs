@@ -35,8 +35,13 @@ fn answered(n: u64, agent: &'static str) -> Happened<'static> {
 
 #[test]
 fn a_call_counts_where_it_ends_with_all_that_it_had() {
-    let over =
-        |n| Happened::TalkOver { queue: "care", call: call(n), agent: "7001", talk_ms: 60_000, up_ms: None };
+    let over = |n| Happened::TalkOver {
+        queue: "care",
+        call: call(n),
+        agent: "7001",
+        talk_ms: 60_000,
+        up_ms: None,
+    };
     let steps = [
         (0, state("7001", "ready", 0)),
         (1_000, Happened::Entered { queue: "care", call: call(1) }),
@@ -95,7 +100,10 @@ fn a_restart_ends_what_was_open_when_belfry_lived_last() {
     assert_eq!((queue.get(M::Answered), queue.get(M::TalkMs), queue.get(M::Lost)), (1, 15_000, 1));
     assert_eq!((queue.get(M::MaxWaitMs), agent.get(M::TalkingMs)), (13_000, 15_000));
     let trunk = of(&book, Kind::Trunk, "e1-a");
-    assert_eq!((trunk.get(M::BusyMs), trunk.get(M::CallsIn), trunk.get(M::MaxBusy)), (12_000, 1, 1));
+    assert_eq!(
+        (trunk.get(M::BusyMs), trunk.get(M::CallsIn), trunk.get(M::MaxBusy)),
+        (12_000, 1, 1)
+    );
 }
 
 #[test]
@@ -197,8 +205,13 @@ proptest! {
 fn a_call_back_is_no_wait_and_its_talk_is_handled() {
     let wanted = |n| Happened::BackWanted { queue: "care", call: call(n), waited_ms: 30_000 };
     let entered = |n| Happened::Entered { queue: "care", call: call(n) };
-    let over =
-        |n| Happened::TalkOver { queue: "care", call: call(n), agent: "7001", talk_ms: 60_000, up_ms: None };
+    let over = |n| Happened::TalkOver {
+        queue: "care",
+        call: call(n),
+        agent: "7001",
+        talk_ms: 60_000,
+        up_ms: None,
+    };
     let left = |n, why| Happened::Left { queue: "care", call: call(n), why, waited_ms: 9_000_000 };
     let steps = [
         (0, state("7001", "ready", 0)),
@@ -273,7 +286,13 @@ fn an_alarm_that_is_called_back_leaves_nothing_open() {
     assert_eq!(take(1_000, entered(3)).1, 3);
     assert_eq!(take(9_000, back(1)).1, 2);
     take(9_000, left(2, "given_up"));
-    let over = Happened::TalkOver { queue: "care", call: call(1), agent: "7001", talk_ms: 60_000, up_ms: None };
+    let over = Happened::TalkOver {
+        queue: "care",
+        call: call(1),
+        agent: "7001",
+        talk_ms: 60_000,
+        up_ms: None,
+    };
     take(69_000, over);
     take(90_000, Happened::Nothing);
     // The third is open when Belfry goes away; it has waited for 89 s.
@@ -298,7 +317,13 @@ fn a_clock_that_is_set_lengthens_neither_a_hold_nor_a_line() {
         let (began, over) = (5 * HOUR, 5 * HOUR + step + 60_000);
         let up = |s: u64| Some(900_000 + s * 1_000);
         let talk_ms = 60_000;
-        let ends = Happened::TalkOver { queue: "care", call: call(1), agent: "7001", talk_ms, up_ms: up(60) };
+        let ends = Happened::TalkOver {
+            queue: "care",
+            call: call(1),
+            agent: "7001",
+            talk_ms,
+            up_ms: up(60),
+        };
         let book = run(&[
             (began, Happened::LegBegan { leg: LegId(1), gateway: "e1-a", came_in: true }),
             (began, state("7001", "talking", 0)),
@@ -344,4 +369,65 @@ fn a_previews_talk_is_handled() {
     assert_eq!(times.map(|m| agent.get(m)), [8_000, 60_000, 1_000, 1]);
     let occupancy = crate::report::figures::occupancy(&agent);
     assert_eq!((occupancy.part, occupancy.of), (80_000, 90_000));
+}
+
+/// A transfer that nobody takes is none; one that follows it is one, as is the second of two.
+#[test]
+fn a_talk_is_transferred_once_and_when_it_does_not_come_back() {
+    let (agent, customer, third) = (LegId(3), LegId(1), LegId(5));
+    let sent = |n| Happened::Transferred { call: call(n), by: agent };
+    let bridged = |n, a, b| Happened::Bridged { call: call(n), a, b };
+    let over = |n| {
+        let (queue, agent, talk_ms, up_ms) = ("care", "7001", 60_000, None);
+        Happened::TalkOver { queue, call: call(n), agent, talk_ms, up_ms }
+    };
+    let book = run(&[
+        (0, state("7001", "talking", 0)),
+        (0, answered(1, "7001")),
+        (0, answered(2, "7001")),
+        (0, answered(3, "7001")),
+        // Back for good.
+        (1_000, sent(1)),
+        (9_000, bridged(1, customer, agent)),
+        (60_000, over(1)),
+        // Back, and sent on again.
+        (1_000, sent(2)),
+        (9_000, bridged(2, customer, agent)),
+        (10_000, sent(2)),
+        (11_000, bridged(2, customer, third)),
+        (60_000, over(2)),
+        (61_000, sent(3)),
+        (62_000, over(3)),
+    ]);
+    let care = of(&book, Kind::Queue, "care");
+    assert_eq!((care.get(M::Answered), care.get(M::Transferred)), (3, 2));
+    assert_eq!(of(&book, Kind::Agent, "7001").get(M::Transferred), 2);
+}
+
+/// A quarter of an hour in which lines stay busy and none begins has them at a time.
+#[test]
+fn the_most_at_a_time_of_a_quarter_in_which_no_line_begins() {
+    let line = |n| Happened::LegBegan { leg: LegId(n), gateway: "e1-a", came_in: true };
+    let ends = |n, minutes: u64| {
+        let busy_ms = Some(minutes * 60_000);
+        Happened::LegEnded { leg: LegId(n), talk_ms: 0, busy_ms }
+    };
+    let at = |minutes: i64| minutes * 60_000;
+    let book = run(&[
+        (at(1), line(1)),
+        (at(2), line(2)),
+        (at(10), line(3)),
+        (at(12), ends(3, 2)),
+        (at(40), line(4)),
+        (at(50), ends(2, 48)),
+        (at(52), ends(1, 51)),
+        (at(53), ends(4, 13)),
+    ]);
+    let most = |quarter: i64| {
+        let rows = book
+            .rows()
+            .filter(|(own, start, _)| own.kind == Kind::Trunk && *start == quarter * INTERVAL_MS);
+        rows.map(|(_, _, tally)| tally.get(M::MaxBusy)).sum::<u64>()
+    };
+    assert_eq!([0, 1, 2, 3, 4].map(most), [3, 2, 3, 3, 0]);
 }

@@ -12,6 +12,7 @@ pub const COUNTED: &[&str] = &[
     "held",
     "retrieved",
     "transferred",
+    "bridged",
     "leg_began",
     "leg_answered",
     "leg_ended",
@@ -31,7 +32,10 @@ impl Fact {
             FactKind::Retrieved { call, leg, up_ms } => {
                 Happened::Retrieved { call: *call, leg: *leg, up_ms: *up_ms }
             }
-            FactKind::Transferred { call, .. } => Happened::Transferred { call: *call },
+            FactKind::Transferred { call, by, .. } => {
+                Happened::Transferred { call: *call, by: *by }
+            }
+            FactKind::Bridged { call, a, b } => Happened::Bridged { call: *call, a: *a, b: *b },
             FactKind::LegBegan { leg, party, role, outgoing, .. } => {
                 of_line(*leg, party, *role, *outgoing)
             }

@@ -285,11 +285,11 @@ fn what_a_later_version_wrote_is_kept() {
 fn a_line_is_counted_by_the_side_that_seized_it() {
     use crate::report::Happened;
     let line = |party: &str, role: &str, more: &str| {
-        let party = format!(r#"{{"by":"{party}","gateway":"e1-a","number":"138","outside":"138"}}"#);
+        let party =
+            format!(r#"{{"by":"{party}","gateway":"e1-a","number":"138","outside":"138"}}"#);
         let leg = r#""kind":"leg_began","call":"01J0000000007","leg":3"#;
-        let fact = read(&format!(
-            r#"{{"seq":9,"wall":5,{leg},"party":{party},"role":"{role}"{more}}}"#
-        ));
+        let fact =
+            read(&format!(r#"{{"seq":9,"wall":5,{leg},"party":{party},"role":"{role}"{more}}}"#));
         match fact.happened() {
             Happened::LegBegan { came_in, .. } => Some(came_in),
             _ => None,
