@@ -307,7 +307,7 @@ fn queue_fact(now: Now, what: What) -> FactKind {
             (queue, call, QueueFact::BackFailed { agent, failed })
         }
         What::TalkOver { queue, call, agent, talk_ms } => {
-            let up_ms = Some(now.at.as_millis() as u64);
+            let up_ms = Some(now.at.as_millis());
             (queue, call, QueueFact::TalkOver { agent, talk_ms, up_ms })
         }
         What::Left { queue, call, why, waited_ms } => {

@@ -311,7 +311,7 @@ impl Switch {
 
     /// Writes down that a party holds, or does no more.
     pub(super) fn tell_hold(&mut self, now: Now, call: CallId, leg: LegId, held: bool) {
-        let up_ms = Some(now.at.as_millis() as u64);
+        let up_ms = Some(now.at.as_millis());
         let kind = match held {
             true => FactKind::Held { call, leg, up_ms },
             false => FactKind::Retrieved { call, leg, up_ms },

@@ -16,6 +16,7 @@ use crate::acd::{Action, Entry, House, Person, Pin, Strategy};
 use crate::base::CallId;
 use crate::report::{Book, Kind, Ledger, Measure};
 
+mod count;
 mod model;
 
 /// 2026-01-05, 8:00 in UTC.
