@@ -30,6 +30,7 @@ mod certificates;
 mod check;
 pub mod cli;
 mod clock;
+mod day;
 mod demo;
 mod dns;
 mod doctor;

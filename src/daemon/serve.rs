@@ -306,6 +306,8 @@ fn tend(runtime: &Runtime, operator: &Arc<Operator>, store: &Store, sealer: Seal
     let alarms = operator.figures.alarms.clone();
     let copy = homes::path(&operator.config().node.data_dir);
     let inputs = operator.inputs().clone();
+    let day = super::day::tell(store.journal(), database.clone(), store.next_seq(), inputs.clone());
+    runtime.spawn(day);
     runtime.spawn(restore(store.journal(), (database.clone(), copy), inputs, alarms));
     runtime.spawn(seal_the_rest(store.journal(), database, sealer));
 }

@@ -56,6 +56,10 @@ impl Book {
         rows.take_while(|((of, _), _)| of == subject).for_each(|(_, row)| sum.merge(row));
         sum
     }
+    /// Forgets all of a kind.
+    pub fn forget(&mut self, kind: Kind) {
+        self.rows.retain(|(subject, _), _| subject.kind != kind);
+    }
     /// Forgets what began before `from`.
     pub fn forget_before(&mut self, from: i64) {
         self.rows.retain(|(_, start), _| *start >= from);

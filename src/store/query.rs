@@ -11,6 +11,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use super::database::{Trouble, schema, sort};
 use super::row::from_row;
 use crate::base::{CallId, Wall};
+use crate::report::{Delta, Kind, Measure, Subject};
+use crate::switch::DaySoFar;
 use crate::switch::messages::Held;
 use crate::switch::recovery::KeptBinding;
 
@@ -455,6 +457,24 @@ impl Records {
                       WHERE kind = ? AND start >= ? AND start < ? ORDER BY start, name";
         let query = sqlx::query_as(select).bind(kind).bind(from).bind(until);
         query.fetch_all(&self.pool).await.map_err(self.sorted())
+    }
+
+    /// The figures of queues from a moment on, and up to which fact they are.
+    pub async fn figures_of_queues(&self, from: i64) -> Result<DaySoFar, Trouble> {
+        // Both of one moment, whatever is written meanwhile.
+        let mut reading = self.pool.begin().await.map_err(self.sorted())?;
+        let last = sqlx::query_scalar::<_, i64>("SELECT seq FROM events ORDER BY id DESC LIMIT 1");
+        let last = last.fetch_optional(&mut *reading).await.map_err(self.sorted())?;
+        let select = "SELECT start, name, measure, value FROM figures \
+                      WHERE kind = 'queue' AND start >= ?";
+        let rows = sqlx::query_as::<_, (i64, String, String, i64)>(select).bind(from);
+        let rows = rows.fetch_all(&mut *reading).await.map_err(self.sorted())?;
+        let delta = |(start, name, measure, value): (i64, String, String, i64)| {
+            let (measure, value) = (Measure::named(&measure)?, u64::try_from(value).ok()?);
+            Some(Delta { subject: Subject::new(Kind::Queue, &name), start, measure, value })
+        };
+        let seq = last.and_then(|seq| u64::try_from(seq).ok()).unwrap_or(0);
+        Ok(DaySoFar { seq, rows: rows.into_iter().filter_map(delta).collect() })
     }
 
     /// When the first and the last quarter of an hour begins of which there are figures of a kind; `None`: there

@@ -558,7 +558,8 @@ pub struct BackRow {
     pub agent: Option<String>,
 }
 
-/// What a queue has had since midnight, or since Belfry began. A call counts when it has ended.
+/// What a queue has had since midnight; after a start since that, until the records can be read. A call counts when it
+/// has ended.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct QueueDay {
     /// Callers who came in.

@@ -1,24 +1,55 @@
-//! The day's figures, live: the same ledger as the database's, fed by the same facts, kept from midnight on
-//! or from the start of the process. What they mean is [`report`](crate::report)'s.
+//! The day's figures, live: the same ledger as the database's, fed by the same facts, kept from midnight on.
+//! What they mean is [`report`](crate::report)'s.
+//!
+//! ```text
+//!   before the start ─── fact 40 ──┊── 41 start ─── 57 ─── 90 now
+//!   records, as of fact 57:  ├─────┊───────────────┤
+//!   own, since the start:          ┊├──────────────┤─ kept ─┤     the queues' day: the first, and what is kept
+//! ```
+//!
+//! Until the records are told, which may be long after the start where the database is away, it is the day since the start.
 
 use jiff::tz::TimeZone;
 
 use crate::base::Duration;
 use crate::config;
 use crate::report::period::{By, period};
-use crate::report::{Book, Formula, Kind, Ledger, Measure, Subject, figures};
+use crate::report::{Book, Delta, Formula, Kind, Ledger, Measure, Subject, figures};
 
 use super::Switch;
 use super::console::QueueDay;
 use super::fact::Fact;
 
+/// What is counted for queues between the start and the records' word at most: some hours of a busy house.
+const MOST_UNTOLD: usize = 100_000;
+
+/// What the records have counted for queues, up to a fact.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct DaySoFar {
+    /// The fact's number.
+    pub seq: u64,
+    /// What was counted, of a day at least.
+    pub rows: Vec<Delta>,
+}
+
 /// The figures of the day.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Live {
     ledger: Ledger,
     book: Book,
-    /// When the day is over, milliseconds since 1970.
+    /// The day's begin and end, milliseconds since 1970.
+    from: i64,
     until: i64,
+    /// What was counted for queues, by the number of its fact, until the records are told; `None`: they were, or it
+    /// is too much.
+    untold: Option<Vec<(u64, Delta)>>,
+}
+
+impl Default for Live {
+    fn default() -> Live {
+        let (ledger, book) = (Ledger::default(), Book::default());
+        Live { ledger, book, from: i64::MIN, until: i64::MIN, untold: Some(Vec::new()) }
+    }
 }
 
 impl Live {
@@ -26,12 +57,29 @@ impl Live {
     pub(super) fn take(&mut self, fact: &Fact, zone: &TimeZone) {
         if fact.wall.0 >= self.until {
             let day = period(By::Day, fact.wall.0, zone);
-            self.until = day.until;
+            (self.from, self.until) = (day.from, day.until);
             self.book.forget_before(day.from);
         }
         self.ledger.take(fact.wall, fact.happened());
         self.ledger.forget_changes();
         for delta in self.ledger.drain() {
+            if let Some(untold) = &mut self.untold
+                && delta.subject.kind == Kind::Queue
+            {
+                untold.push((fact.seq, delta.clone()));
+            }
+            self.book.add(delta);
+        }
+        self.untold.take_if(|untold| untold.len() > MOST_UNTOLD);
+    }
+
+    /// The records have counted so much up to a fact, which is one of this process: with what came after it, that is the
+    /// queues' day.
+    pub(super) fn told(&mut self, day: DaySoFar) {
+        let Some(untold) = self.untold.take() else { return };
+        self.book.forget(Kind::Queue);
+        let since = untold.into_iter().filter(|(seq, _)| *seq > day.seq).map(|(_, delta)| delta);
+        for delta in day.rows.into_iter().chain(since).filter(|delta| delta.start >= self.from) {
             self.book.add(delta);
         }
     }
@@ -77,6 +125,80 @@ fn formula(word: config::choice::Formula) -> Formula {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::{CallId, Wall};
+    use crate::switch::fact::{FactKind, QueueFact};
+
+    fn queue(seq: u64, call: u64, what: QueueFact) -> Fact {
+        let call = CallId::new(Wall(1_000), call);
+        let kind = FactKind::Queue { queue: "care".into(), call, what };
+        Fact { seq, wall: Wall(NOON + seq as i64 * 1_000), kind }
+    }
+
+    /// 2026-01-05, 12:00 in UTC.
+    const NOON: i64 = 1_767_614_400_000;
+
+    /// Two lives of the process: callers who come, are answered, hang up, and are lost by the restart.
+    fn two_lives() -> Vec<Fact> {
+        let entered = || QueueFact::Entered { position: 1, priority: 0 };
+        let left = || QueueFact::Left { why: "abandoned".into(), waited_ms: 3_000 };
+        let agent = || "7001".to_owned();
+        let answered =
+            || QueueFact::Answered { agent: agent(), waited_ms: 9_000, rang_ms: 1, back: false };
+        let over = || QueueFact::TalkOver { agent: agent(), talk_ms: 1_000, up_ms: None };
+        let of = |seq| match seq {
+            41 => {
+                let (version, node) = (String::new(), String::new());
+                let kind = FactKind::Started { version, node, lived_ms: 0 };
+                Fact { seq, wall: Wall(NOON + seq as i64 * 1_000), kind }
+            }
+            seq => match seq % 4 {
+                0 => queue(seq, seq / 8 * 2, entered()),
+                1 => queue(seq, seq / 8 * 2 + 1, entered()),
+                2 => queue(seq, seq / 8 * 2, if seq % 8 == 2 { answered() } else { left() }),
+                _ => queue(seq, seq / 8 * 2, over()),
+            },
+        };
+        (1..=120).map(of).collect()
+    }
+
+    /// Whenever the records are told, and however far they are by then, the day is the one that a process that never
+    /// stopped would show.
+    #[test]
+    fn the_day_goes_on_over_a_restart() {
+        let (zone, facts) = (TimeZone::UTC, two_lives());
+        let mut of_yesterday = Vec::new();
+        let mut records = |upto: u64| {
+            let (mut ledger, mut rows) = (Ledger::default(), Vec::new());
+            for fact in facts.iter().filter(|fact| fact.seq <= upto) {
+                ledger.take(fact.wall, fact.happened());
+                rows.extend(ledger.drain().filter(|delta| delta.subject.kind == Kind::Queue));
+            }
+            of_yesterday.clone_from(&rows);
+            for delta in &mut of_yesterday {
+                delta.start -= 86_400_000;
+            }
+            rows.extend(of_yesterday.iter().cloned());
+            DaySoFar { seq: upto, rows }
+        };
+        let day_of = |live: &Live| live.book.since(&Subject::new(Kind::Queue, "care"), i64::MIN);
+        let mut never_stopped = Live::default();
+        facts.iter().for_each(|fact| never_stopped.take(fact, &zone));
+        let whole = day_of(&never_stopped);
+        assert!(whole.get(Measure::Answered) > 5 && whole.get(Measure::Lost) > 5);
+        for (upto, told_at) in [(41, 41), (41, 90), (57, 90), (90, 90), (120, 120)] {
+            let mut live = Live::default();
+            for fact in facts.iter().filter(|fact| fact.seq > 40) {
+                live.take(fact, &zone);
+                if fact.seq == told_at {
+                    live.told(records(upto));
+                }
+            }
+            assert_eq!(day_of(&live), whole, "as of {upto}, told at {told_at}");
+            // Told again, as after a mistake, it stays.
+            live.told(records(41));
+            assert_eq!(day_of(&live), whole);
+        }
+    }
 
     #[test]
     fn every_word_of_the_configuration_is_a_formula() {

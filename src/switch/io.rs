@@ -24,6 +24,7 @@ use super::care::sheets::{SheetOf, SheetOut};
 use super::care::{Kept, KeptCases, Update};
 use super::console::{Reply, Request};
 use super::fact::{AlarmWhat, Fact};
+use super::figures::DaySoFar;
 use super::messages::Held;
 use super::recovery::KeptBinding;
 use super::signing::SignedIn;
@@ -79,6 +80,8 @@ pub enum Input {
     SignedIn(Vec<SignedIn>),
     /// The call-backs that the records say are owed. Comes once, like [`Input::Wishes`].
     CallBacks(Vec<KeptBack>),
+    /// What the records have counted for queues today. Comes once, like [`Input::Wishes`].
+    Day(Box<DaySoFar>),
     /// The phones that the records say were registered. Comes once, like [`Input::Wishes`].
     Registrations(Vec<KeptBinding>),
     /// The fact of this number is on the disk. Told of each that is waited for

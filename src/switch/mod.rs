@@ -121,6 +121,7 @@ use crate::wire::srtp::KeySource;
 use active::Active;
 pub use console::{Reply, Request};
 use fact::{Fact, FactKind};
+pub use figures::DaySoFar;
 pub use finding::wanted;
 pub use io::{DiskCommand, DiskEvent, Gate, Input, Level, Output, RequestId};
 use leg::Leg;
@@ -409,6 +410,7 @@ impl Switch {
             Input::Subscribers(update) => self.subscribers_changed(now, *update),
             Input::SignedIn(rows) => self.agents_restored(now, rows),
             // The last that the records tell at the start.
+            Input::Day(day) => self.figures.told(*day),
             Input::CallBacks(rows) => {
                 self.restored = true;
                 self.backs_restored(now, rows);
