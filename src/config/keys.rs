@@ -474,8 +474,9 @@ section! {
         /// refused with 503, and calls in being go on.
         max_backlog: Size = "\"2 GiB\"" in ["\"16 MiB\"", "\"1 TiB\""], restart;
         /// How long records of calls are kept, with their legs and events, by the day on which they began. Then
-        /// they go, an hour's at a time, those of the care line's cases with the others; and so do its check-ins, calls on a
-        /// schedule and notices. Figures stay, and surveys' answers and scores; cases have `[care] keep`.
+        /// they go, an hour's at a time, those of the care line's cases and of campaigns' attempts with the others; and so do
+        /// its check-ins, calls on a schedule and notices. Figures of before stay, by days instead of quarters of an hour,
+        /// and so do surveys' answers and scores; cases have `[care] keep`.
         keep: Period = "\"24 months\"", live;
     }
 }

@@ -25,7 +25,7 @@ pub(super) async fn run(operator: Arc<Operator>, journal: Journal) {
         let config = operator.config();
         let (now, zone) = (Timestamp::now(), zone_of(&config));
         if let Some(first) = first_moment(now, config.store.keep, &zone) {
-            journal.keep_from(first);
+            journal.keep_from(first, &zone);
         }
         if let Some(first) = first_moment(now, config.care.keep, &zone) {
             journal.keep_cases_from(first);

@@ -30,6 +30,7 @@ use super::figures::{self, Added};
 use super::journal::Tip;
 use super::keep::{Keeper, Kept};
 use super::reader::{Batch, Position, Reader};
+use super::roll_up::RollUp;
 use super::state::{Report, State};
 use super::statement::{Hot, Refusal};
 use crate::report::Ledger;
@@ -131,10 +132,16 @@ impl Applier {
             Err(trouble) => return Over::Trouble(trouble),
         };
         let (mut gather, mut keeper) = (GATHER, Keeper::new(Instant::now()));
+        let mut roll_up = RollUp::new(Instant::now());
         loop {
             let (calls, cases) = (&self.state.first_kept, &self.state.first_case);
             let kept = Kept { calls: calls.load(Relaxed), cases: cases.load(Relaxed) };
             if let Err(trouble) = keeper.turn(database, kept, Instant::now()).await {
+                return Over::Trouble(trouble);
+            }
+            let zone = self.state.zone.borrow().clone();
+            if let Err(trouble) = roll_up.turn(database, (first_kept, &zone), Instant::now()).await
+            {
                 return Over::Trouble(trouble);
             }
             // The tip is looked at before the journal's end, so that the last facts are seen.
@@ -155,7 +162,8 @@ impl Applier {
                     return Over::Done;
                 }
                 // An error means that the writer is gone: the next round sees the end.
-                let rest = keeper.rest(Instant::now());
+                let now = Instant::now();
+                let rest = keeper.rest(now).min(roll_up.rest(now));
                 if let Ok(Ok(())) = tokio::time::timeout(rest, self.tip.changed()).await {
                     tokio::time::sleep(gather).await;
                 }

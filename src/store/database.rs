@@ -37,6 +37,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("schema_20.sql"),
     include_str!("schema_25.sql"),
     include_str!("schema_23.sql"),
+    include_str!("schema_21.sql"),
 ];
 
 /// Marks the file as ours (SQLite's `application_id`): "Blfr".

@@ -93,7 +93,7 @@ const QUARTER: i64 = 900_000;
 
 /// Computes all figures anew from the facts in the database, in one transaction: whoever reads meanwhile
 /// reads the old ones, and facts that come wait in the journal. Where the oldest facts are past their time and gone
-/// ([`super::keep`]) figures of before, and of the day after, stay. Gives how many facts there were.
+/// ([`super::keep`]) figures of before, and of the day after, stay; so do days. Gives how many facts there were.
 pub async fn recompute(database: &mut Database) -> Result<u64, Trouble> {
     let path = database.path().to_owned();
     let sorted = |error: sqlx::Error| super::database::sort(&path, &error);
@@ -137,12 +137,13 @@ pub async fn recompute(database: &mut Database) -> Result<u64, Trouble> {
 /// The first quarter of an hour whose figures can be computed from the facts that are there.
 async fn computed_from(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
     let first = "SELECT id, wall FROM events ORDER BY id LIMIT 1";
-    let first = sqlx::query_as::<_, (i64, i64)>(first).fetch_optional(connection).await?;
-    Ok(match first {
+    let first = sqlx::query_as::<_, (i64, i64)>(first).fetch_optional(&mut *connection).await?;
+    let rolled = super::roll_up::rolled_until(&mut *connection).await?;
+    Ok(rolled.max(match first {
         // The rows of a database are numbered from 1.
         Some((id, wall)) if id > 1 => (wall + BLURRED) / QUARTER * QUARTER,
         _ => i64::MIN,
-    })
+    }))
 }
 
 #[cfg(test)]

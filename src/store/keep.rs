@@ -11,8 +11,8 @@
 //!
 //! So at most an hour's records go in [`WINDOW`], 24 times as fast as they came: a clock that stands a year ahead
 //! for an hour costs a day of the oldest records, and not the year's. What is removed here: `events`, `calls`, `legs`,
-//! `call_fields`, text messages that are over, and rows of recordings whose file is gone. What stays: figures, surveys,
-//! scores, wrap-ups, campaigns and subscribers. The file does not shrink; its room is used again.
+//! `call_fields`, `wrap_ups`, text messages that are over, campaigns' attempts, and rows of recordings whose file is gone.
+//! What stays: figures ([`super::roll_up`] makes days of them), surveys, scores, campaigns' lists and subscribers. The file does not shrink; its room is used again.
 
 mod care;
 
@@ -136,6 +136,9 @@ const CALLS: &str =
 /// Messages are numbered as they come.
 const OF_MESSAGES: &str = "DELETE FROM messages WHERE id IN (SELECT id FROM \
      (SELECT id, ended FROM messages ORDER BY id LIMIT ?2) WHERE ended < ?1)";
+/// Of customers whom campaigns called: the list, which the user may clear, has what came of it.
+const OF_ATTEMPTS: &str = "DELETE FROM campaign_attempts WHERE rowid IN \
+     (SELECT rowid FROM campaign_attempts WHERE wall < ?1 ORDER BY wall LIMIT ?2)";
 const OF_RECORDINGS: &str = "DELETE FROM recordings WHERE rowid IN (SELECT rowid FROM recordings \
      WHERE begun < ?1 AND (removed IS NOT NULL OR ended IS NOT NULL AND coalesce(ms, 0) = 0) \
      ORDER BY begun LIMIT ?2)";
@@ -147,9 +150,11 @@ async fn remove(database: &mut Database, cuts: Cuts) -> Result<bool, Trouble> {
         format!("DELETE FROM events WHERE call IN ({CALLS}) AND id < (SELECT max(id) FROM events)"),
         format!("DELETE FROM legs WHERE call IN ({CALLS})"),
         format!("DELETE FROM call_fields WHERE call IN ({CALLS})"),
+        format!("DELETE FROM wrap_ups WHERE call IN ({CALLS})"),
         format!("DELETE FROM calls WHERE call IN ({CALLS})"),
         OF_RECORDINGS.to_owned(),
         OF_MESSAGES.to_owned(),
+        OF_ATTEMPTS.to_owned(),
     ];
     let path = database.path().to_owned();
     let sorted = |error: sqlx::Error| super::database::sort(&path, &error);
@@ -189,6 +194,9 @@ mod tests {
         let fill =
             "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?1 - 1) ";
         let inserts = [
+            "INSERT INTO wrap_ups (call, agent, queue, code, name, wall) SELECT 'call-' || i, '7001', 'care', '17', '', 5 FROM n",
+            "INSERT INTO campaign_attempts (campaign, number, nth, wall, agent) SELECT 'spring', '138' || i, 1, \
+             ?2 - (?1 - 1 - i) * 3600000, '7001' FROM n",
             "INSERT INTO events (journal, run, seq, wall, kind, call, body) SELECT 1, 1, i + 1, \
              ?2 - (?1 - 1 - i) * 3600000, 'x', 'call-' || i, '{}' FROM n",
             "INSERT INTO calls (call, begun, ended, caller, caller_name, dialled, context) SELECT 'call-' || i, \
@@ -212,14 +220,16 @@ mod tests {
         database
     }
 
-    async fn counts(database: &mut Database) -> [i64; 5] {
-        let mut counts = [0; 5];
+    async fn counts(database: &mut Database) -> [i64; 7] {
+        let mut counts = [0; 7];
         for (count, table) in counts.iter_mut().zip([
             "events WHERE call IS NOT NULL",
             "calls",
             "legs",
             "call_fields",
             "recordings",
+            "wrap_ups",
+            "campaign_attempts",
         ]) {
             let select = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
             *count = sqlx::query_scalar(select).fetch_one(&mut database.connection).await.unwrap();
@@ -235,7 +245,7 @@ mod tests {
         let mut keeper = Keeper::new(begun);
         let first_kept = NOW - 40 * HOUR;
         keeper.turn(&mut database, all(first_kept), begun).await.unwrap();
-        assert_eq!(counts(&mut database).await, [100; 5], "not before its time");
+        assert_eq!(counts(&mut database).await, [100; 7], "not before its time");
         let mut now = begun;
         for window in 1..=5 {
             let ends = now + keeper.rest(now) + WINDOW;
@@ -252,7 +262,7 @@ mod tests {
             keeper.turn(&mut database, all(first_kept), now).await.unwrap();
         }
         // Kept: those of the last 40 hours; the call that is open; the recording whose file is there.
-        assert_eq!(counts(&mut database).await, [41, 42, 42, 42, 42]);
+        assert_eq!(counts(&mut database).await, [41, 42, 42, 42, 42, 42, 41]);
     }
 
     #[tokio::test]
@@ -270,14 +280,14 @@ mod tests {
             }
         };
         turns(&mut database, i64::MIN).await;
-        assert_eq!(counts(&mut database).await, [10; 5]);
+        assert_eq!(counts(&mut database).await, [10; 7]);
         // Facts of no call: so many as are spared.
         let other = sqlx::query("UPDATE events SET call = NULL WHERE id > 9");
         other.execute(&mut database.connection).await.unwrap();
         turns(&mut database, NOW + 1).await;
         assert_eq!(
             counts(&mut database).await,
-            [1, 1, 1, 1, 1],
+            [1, 1, 1, 1, 1, 1, 0],
             "the open call, the file that is there"
         );
         let select = "SELECT count(*) FROM events WHERE call IS NULL";
@@ -304,7 +314,7 @@ mod tests {
             now += keeper.rest(now);
             keeper.turn(&mut database, all(NOW - 40 * HOUR), now).await.unwrap();
         }
-        assert_eq!(counts(&mut database).await, [42, 42, 42, 42, 42]);
+        assert_eq!(counts(&mut database).await, [42, 42, 42, 42, 42, 42, 41]);
     }
 
     /// Runs `count` turns, each when it is time.

@@ -23,6 +23,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
+use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
 use crate::base::Wall;
@@ -50,6 +51,7 @@ mod queues;
 mod reader;
 pub mod record;
 pub mod recordings;
+mod roll_up;
 mod row;
 pub mod scores;
 pub mod segment;
@@ -167,9 +169,11 @@ impl Journal {
         self.state.has_former()
     }
 
-    /// Records of calls that were over before `first` go by and by; until this is said all are kept.
-    pub fn keep_from(&self, first: Wall) {
+    /// Records of calls that were over before `first` go by and by, and figures of before it become days of `zone`;
+    /// until this is said all are kept.
+    pub fn keep_from(&self, first: Wall, zone: &TimeZone) {
         self.state.first_kept.store(first.as_millis(), Relaxed);
+        self.state.zone.send_replace(zone.clone());
     }
 
     /// The same of the care line's cases that were closed before `first`.

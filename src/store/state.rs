@@ -3,7 +3,9 @@
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 
+use jiff::tz::TimeZone;
 use serde::Serialize;
+use tokio::sync::watch;
 
 use super::Settings;
 use super::database::Trouble;
@@ -33,6 +35,8 @@ pub(super) struct State {
     pub(super) first_kept: AtomicI64,
     /// Cases that were closed before this moment may go, milliseconds since 1970.
     pub(super) first_case: AtomicI64,
+    /// The time zone of the days that figures of before it become.
+    pub(super) zone: watch::Sender<TimeZone>,
     /// Bytes that were found in the journal at start.
     found_bytes: u64,
     max_backlog: u64,
@@ -52,6 +56,7 @@ impl State {
             stopping: AtomicBool::new(false),
             first_kept: AtomicI64::new(i64::MIN),
             first_case: AtomicI64::new(i64::MIN),
+            zone: watch::Sender::new(TimeZone::UTC),
             found_bytes: waiting_bytes,
             max_backlog: settings.max_backlog,
         }
