@@ -4,7 +4,7 @@ use super::agent::{AgentId, Input};
 use super::assign::{Pair, Waiter};
 use super::centre::{Action, Centre, Due, Seat};
 use super::event::{Cause, Departure, Missed, Refusal, What};
-use super::queue::{Bin, Caller, Entry, MOST_PRIORITY, QueueId, Rank, Stage, VIP};
+use super::queue::{Bin, Caller, Entry, MOST_PRIORITY, QueueId, Rank, Stage, Terms, VIP};
 use super::strategy::{MOST_RUNG, Strategy};
 use crate::base::{CallId, Duration, Time};
 
@@ -249,26 +249,72 @@ impl Centre {
         };
         self.unbin(call);
         let Some(caller) = self.callers.get_mut(&call) else { return };
-        caller.stage = Stage::Offered { agents: agents.clone(), since: now };
-        let (until_out, waited) = (caller.until, now.since(caller.came));
-        let back = caller.back.as_ref().map(|back| back.number.clone());
+        let (since, asked) = (now, agents.clone());
+        caller.stage = Stage::Offered { agents: agents.clone(), since, asked };
+        let until_out = caller.until;
         self.arm(Due::Caller(call), until_out);
         for agent in agents {
-            let by = self.index.place(agent, queue).map_or(0, |place| place.by);
-            if self.change(now, agent, Input::Offer { call, queue, until }, Cause::Call).is_err() {
-                debug_assert!(false, "who stands in line can be offered a caller");
-                self.index.step_out(agent);
-                self.forget_offer(now, call, agent);
-                continue;
-            }
-            self.took_turn(agent, queue, by);
-            let phone = self.seats.get(&agent).and_then(|seat| seat.agent.phone.clone());
-            let (name, waited_ms) = (self.queue_name(queue), waited.as_millis() as u64);
-            let number = self.number_of(agent);
-            self.tell(now, What::Offered { queue: name, call, agent: number, waited_ms });
-            let phone = phone.unwrap_or_default();
-            self.out.push_back(Action::Offer { call, agent, phone, ring, back: back.clone() });
+            self.reserve_for(now, (call, queue), agent, (ring, until));
         }
+    }
+
+    /// An agent for whom nobody waits rings with those who ring for a caller of a ring-all queue, unless it was asked
+    /// in this round already. Late is fair as long as half of the ringing is left.
+    pub(super) fn rings_too(&mut self, now: Time, agent: AgentId) {
+        let Some(seat) = self.seats.get(&agent).filter(|_| self.index.stands(agent)) else {
+            return;
+        };
+        let rings = |caller: &Caller, terms: &Terms| {
+            let Stage::Offered { agents, since, asked } = &caller.stage else { return None };
+            let left = (*since + terms.ring).since(now);
+            let may = match caller.bin(now, terms) {
+                Bin::Held(_) => false,
+                Bin::Region(region) => seat.regions.is_empty() || seat.regions.contains(&region),
+                Bin::Open => true,
+            };
+            let new = agents.len() < MOST_RUNG && !asked.contains(&agent);
+            (may && new && caller.back.is_none() && left * 2 >= terms.ring).then_some(left)
+        };
+        let queues = seat.member.iter().filter_map(|member| self.queues.get(&member.queue));
+        let queues = queues.filter(|queue| queue.terms.strategy == Strategy::RingAll);
+        let first = queues.filter_map(|queue| {
+            queue.callers.iter().take(MOST_RUNG).find_map(|rank| {
+                let caller = self.callers.get(&rank.call())?;
+                Some((*rank, caller.queue, rings(caller, &queue.terms)?))
+            })
+        });
+        let Some((rank, queue, left)) = first.min_by_key(|(rank, ..)| *rank) else { return };
+        let Some(caller) = self.callers.get_mut(&rank.call()) else { return };
+        let Stage::Offered { agents, asked, .. } = &mut caller.stage else { return };
+        agents.push(agent);
+        asked.push(agent);
+        self.reserve_for(now, (rank.call(), queue), agent, (left, now + left + GRACE));
+    }
+
+    /// Reserves an agent for a caller who has it among those who ring; his phone is to ring for so long, and the
+    /// reservation expires by itself then.
+    fn reserve_for(
+        &mut self,
+        now: Time,
+        (call, queue): (CallId, QueueId),
+        agent: AgentId,
+        (ring, until): (Duration, Time),
+    ) {
+        let Some(caller) = self.callers.get(&call) else { return };
+        let waited_ms = now.since(caller.came).as_millis() as u64;
+        let back = caller.back.as_ref().map(|back| back.number.clone());
+        let by = self.index.place(agent, queue).map_or(0, |place| place.by);
+        if self.change(now, agent, Input::Offer { call, queue, until }, Cause::Call).is_err() {
+            debug_assert!(false, "who stands in line can be offered a caller");
+            self.index.step_out(agent);
+            return self.forget_offer(now, call, agent);
+        }
+        self.took_turn(agent, queue, by);
+        let phone = self.seats.get(&agent).and_then(|seat| seat.agent.phone.clone());
+        let (name, number) = (self.queue_name(queue), self.number_of(agent));
+        self.tell(now, What::Offered { queue: name, call, agent: number, waited_ms });
+        let phone = phone.unwrap_or_default();
+        self.out.push_back(Action::Offer { call, agent, phone, ring, back });
     }
 
     /// A reservation is over without an answer: without any other, the caller waits again, at its place.
@@ -309,7 +355,7 @@ impl Centre {
     /// to be let go.
     pub fn answered(&mut self, now: Time, call: CallId, agent: AgentId) -> bool {
         let Some(caller) = self.callers.get(&call) else { return false };
-        let Stage::Offered { agents, since } = &caller.stage else { return false };
+        let Stage::Offered { agents, since, .. } = &caller.stage else { return false };
         if !agents.contains(&agent) {
             return false;
         }

@@ -612,10 +612,14 @@ impl Centre {
     pub(super) fn settle(&mut self, now: Time) {
         loop {
             let waiter = match self.fresh_agents.first().copied() {
-                Some(agent) => self.index.caller(agent).or_else(|| {
-                    self.fresh_agents.remove(&agent);
-                    None
-                }),
+                Some(agent) => {
+                    let next = self.index.caller(agent);
+                    if next.is_none() {
+                        self.fresh_agents.remove(&agent);
+                        self.rings_too(now, agent);
+                    }
+                    next
+                }
                 None => match self.fresh_callers.pop_first() {
                     Some(waiter) => Some(waiter),
                     None => return,

@@ -216,6 +216,8 @@ pub enum Stage {
         agents: Vec<AgentId>,
         /// Since when.
         since: Time,
+        /// Who was asked in this round, those who ring among them: nobody is asked twice.
+        asked: Vec<AgentId>,
     },
     /// A call-back that nobody answered is tried again at this time.
     Resting(Time),

@@ -597,3 +597,26 @@ fn nobody_rings_for_a_caller_who_has_gone() {
         counts_add_up(&house);
     }
 }
+
+/// With ring-all, an agent who is back from his break while another's phone rings is rung as well.
+#[test]
+fn who_is_back_while_others_ring_rings_too() {
+    let mut house = house("strategy = \"ring-all\"\nring = \"20 s\"\n", 19);
+    sign_in(&mut house, 0, "7001");
+    sign_in(&mut house, 1, "7002");
+    code(&mut house, 1, "*14");
+    behaves(&mut house, 0, Manner::Ring);
+    caller_calls(&mut house);
+    house.until_state(house.phones[0], State::Ringing);
+    house.world.run(Duration::from_secs(2));
+    dials(&mut house, 1, "*13");
+    until_word(&mut house, "answered", 1);
+    house.world.run(Duration::from_millis(300));
+    house.hear_each_other(house.caller, house.phones[1]);
+    let states = ["7001", "7002"].map(|agent| state(&mut house, agent));
+    assert_eq!(states, ["ready", "talking"]);
+    house.hang_up(house.caller);
+    house.ends_clean();
+    counts_add_up(&house);
+    assert_eq!(count(&house, "offered"), 2);
+}
