@@ -203,6 +203,8 @@ pub struct Centre {
     pub(super) out: VecDeque<Action>,
     /// Phones with the call of a code that is dialled: they have no line for a caller until it is over.
     dialling: BTreeSet<String>,
+    /// Signs out at one phone to be signed in at another in the same moment: nobody's wait ends with that.
+    moving: Option<AgentId>,
     /// Agents kept for customers who are dialled: until when.
     reserved: BTreeMap<AgentId, Time>,
     /// Wrong PINs by phone.
@@ -238,6 +240,7 @@ impl Centre {
             fresh_callers: BTreeSet::new(),
             out: VecDeque::new(),
             dialling: BTreeSet::new(),
+            moving: None,
             reserved: BTreeMap::new(),
             phones: BTreeMap::new(),
             wrap_ups: Vec::new(),
@@ -295,7 +298,7 @@ impl Centre {
     }
 
     /// An agent signs in at a phone. One who is signed in elsewhere moves; another one at this phone
-    /// is signed out; neither while talking.
+    /// is signed out; neither while talking. What rings for either is offered again.
     pub fn sign_in(
         &mut self,
         now: Time,
@@ -305,18 +308,17 @@ impl Centre {
     ) -> Result<AgentId, SignInRefusal> {
         let result = self.may_sign_in(now, number, pin, phone);
         match result {
+            // He is here already: it is no other shift, and he is back.
+            Ok(agent) if self.at_phone(phone) == Some(agent) => {
+                if self.patience.ready_at_sign_in {
+                    _ = self.wish(now, agent, Input::Ready, Cause::Agent);
+                }
+            }
             Ok(agent) => {
                 if let Some(other) = self.by_phone.get(phone).copied().filter(|o| *o != agent) {
                     _ = self.change(now, other, Input::SignOut, Cause::Displaced);
                 }
-                if self.seats.get(&agent).is_some_and(|s| s.agent.phone.is_some()) {
-                    _ = self.change(now, agent, Input::SignOut, Cause::Moved);
-                }
-                if let Some(seat) = self.seats.get_mut(&agent) {
-                    seat.agent.phone = Some(phone.to_owned());
-                    self.by_phone.insert(phone.to_owned(), agent);
-                }
-                _ = self.change(now, agent, Input::SignIn, Cause::Agent);
+                self.comes_to(now, agent, phone);
                 self.settle(now);
             }
             Err(why) => {
@@ -325,6 +327,29 @@ impl Centre {
             }
         }
         result
+    }
+
+    /// An agent is signed in at this phone from now on, and at no other. Who moves there works all the while: nobody
+    /// who waits for him, or for his region, waits for somebody else meanwhile.
+    fn comes_to(&mut self, now: Time, agent: AgentId, phone: &str) {
+        let before = self.seats.get(&agent).map(|seat| &seat.agent);
+        let rings_for = before.and_then(|agent| agent.state.rings_for());
+        if before.is_some_and(|agent| agent.phone.is_some()) {
+            self.moving = Some(agent);
+            if let Some((call, _)) = rings_for {
+                _ = self.change(now, agent, Input::Missed(call, Missed::AgentLeft), Cause::Moved);
+            }
+            _ = self.change(now, agent, Input::SignOut, Cause::Moved);
+        }
+        if let Some(seat) = self.seats.get_mut(&agent) {
+            seat.agent.phone = Some(phone.to_owned());
+            self.by_phone.insert(phone.to_owned(), agent);
+        }
+        _ = self.change(now, agent, Input::SignIn, Cause::Agent);
+        let works = self.seats.get(&agent).is_some_and(|seat| seat.agent.state.is_working());
+        if self.moving.take().is_some() && !works {
+            self.stopped_working(now, agent);
+        }
     }
 
     /// An agent was signed in at a phone before the start; `off`: why it took no callers. `false`: it has signed
@@ -383,8 +408,9 @@ impl Centre {
         self.phones.remove(phone);
         let other = self.by_phone.get(phone).copied().unwrap_or(agent);
         let talks = |agent| {
+            // A caller for whom a phone rings is offered again: who has gone to another phone is not there.
             let state = self.seats.get(&agent).map(|seat: &Seat| seat.agent.state);
-            state.is_some_and(|s| s.rings_for().or(s.talks_with()).is_some())
+            state.is_some_and(|state| state.talks_with().is_some())
         };
         if talks(agent) || talks(other) { Err(SignInRefusal::Talking) } else { Ok(agent) }
     }
@@ -487,7 +513,8 @@ impl Centre {
             self.not_taken(now, (call, queue), id, why, now.since(before.since));
         }
         let stopped = before.state.is_working() && !state.is_working();
-        if stopped || (before.state != AgentState::Null && state == AgentState::Null) {
+        let stopped = stopped || (before.state != AgentState::Null && state == AgentState::Null);
+        if stopped && self.moving != Some(id) {
             self.stopped_working(now, id);
         }
         let Some(seat) = self.seats.get_mut(&id) else { return Ok(()) };

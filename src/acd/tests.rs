@@ -197,7 +197,8 @@ impl Model {
             agent.calls = 0;
         }
         agent.calls += u32::from(state.talks_with().is_some());
-        if !state.is_working() {
+        // Who moves to another phone is there in the same moment.
+        if !state.is_working() && cause != Cause::Moved {
             for waits in self.waits.values_mut().filter(|w| Self::is_waiting(w)) {
                 waits.favourite.take_if(|favourite| favourite == number);
             }
@@ -330,6 +331,8 @@ impl Floor {
                     waits.rung.retain(|rung| *rung != agent);
                 }
                 model.favourite_gone(call);
+                // Whoever serves its region in the next moment was not there when it began to wait again.
+                model.unserved(at);
             }
             What::BackFailed { agent, .. } => {
                 let agent = model.staff.get_mut(&agent).expect("known");
@@ -695,6 +698,48 @@ fn who_becomes_ready_while_others_ring_rings_too() {
     assert!(centre.answered(at(18), call, first));
     centre.call_over(at(20), call);
     assert_eq!(centre.in_being(), (0, 0));
+}
+
+/// What rings for one who has gone to another phone is offered there; signing in where one is signed in is no other shift.
+#[test]
+fn a_caller_is_offered_where_the_agent_has_gone() {
+    let mut centre = Centre::new(Rng::from_seed(1));
+    centre.configure(Time::ZERO, house(&[1]));
+    let at = |s: u64| Time::from_millis(s * 1_000);
+    let agent = centre.sign_in(at(1), "7001", "1234", "1001").expect("right");
+    centre.enter(at(2), "care", entry(1, "1")).expect("let in");
+    centre.sign_in(at(3), "7001", "1234", "1002").expect("it only rings");
+    let phones: Vec<(bool, Option<String>)> = std::iter::from_fn(|| centre.poll())
+        .filter_map(|action| match action {
+            Action::Offer { phone, .. } => Some((true, Some(phone))),
+            Action::Withdraw { phone, .. } => Some((false, phone)),
+            _ => None,
+        })
+        .collect();
+    let phone = |number: &str| Some(number.to_owned());
+    assert_eq!(phones, [(true, phone("1001")), (false, phone("1001")), (true, phone("1002"))]);
+    assert!(centre.answered(at(4), CallId::new(Wall(1), 1), agent));
+    centre.call_over(at(9), CallId::new(Wall(1), 1));
+    // Nobody who waits for the only agent is put out because he walks.
+    let mut strict = house(&[1]);
+    for terms in &mut strict.queues {
+        (terms.join, terms.stay) = (Staffing::SignedIn, Staffing::SignedIn);
+    }
+    centre.configure(at(9), strict);
+    centre.enter(at(9), "care", entry(2, "2")).expect("let in");
+    centre.sign_in(at(10), "7001", "1234", "1001").expect("right");
+    centre.sign_in(at(10), "7001", "1234", "1002").expect("right");
+    let left = |what: &What| matches!(what, What::Left { .. });
+    assert!(!events(&mut centre).iter().any(left));
+    centre.call_over(at(10), CallId::new(Wall(1), 2));
+    centre.wish(at(10), agent, Input::Ready, Cause::Agent).expect("of use");
+    assert_eq!(centre.agent(at(10), agent).expect("there").calls, 0);
+    assert!(centre.enter(at(11), "care", entry(3, "3")).is_ok());
+    assert!(centre.answered(at(11), CallId::new(Wall(1), 3), agent));
+    centre.call_over(at(12), CallId::new(Wall(1), 3));
+    centre.sign_in(at(13), "7001", "1234", "1002").expect("right");
+    let view = centre.agent(at(10), agent).expect("there");
+    assert_eq!((view.state.name(), view.calls), ("ready", 1));
 }
 
 /// Nothing is left of queues and regions that are not configured any more, however often that changes.

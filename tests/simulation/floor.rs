@@ -116,6 +116,15 @@ fn hears_something(house: &mut House, who: usize, span: Duration) {
     }
 }
 
+/// Signs in where a caller may wait: the phone rings as soon as it has hung up.
+fn signs_in(house: &mut House, n: usize, agent: &str) {
+    house.register(n);
+    dials(house, n, &format!("*11{agent}"));
+    house.world.run(Duration::from_millis(600));
+    let phone = house.phones[n];
+    "4711#".chars().for_each(|key| house.press(phone, key));
+}
+
 const RING_ALL: &str = "strategy = \"ring-all\"\nring = \"8 s\"\n";
 
 /// 7002's phone is busy and sends the call to 1003, which has two devices: who takes it there takes it for 7002.
@@ -619,4 +628,45 @@ fn who_is_back_while_others_ring_rings_too() {
     house.ends_clean();
     counts_add_up(&house);
     assert_eq!(count(&house, "offered"), 2);
+}
+
+/// His phone rings while he walks to another desk and signs in there: it rings there.
+#[test]
+fn who_signs_in_at_another_desk_while_his_phone_rings_has_the_caller_there() {
+    let mut house = house("ring = \"20 s\"\n", 6);
+    sign_in(&mut house, 0, "7001");
+    behaves(&mut house, 0, Manner::Ring);
+    caller_calls(&mut house);
+    house.until_state(house.phones[0], State::Ringing);
+    signs_in(&mut house, 1, "7001");
+    let (old, new) = (house.phones[0], house.phones[1]);
+    house.until_state(old, State::Ended(0));
+    until_word(&mut house, "answered", 1);
+    house.until_state(new, State::Talking);
+    house.world.run(Duration::from_millis(300));
+    house.hear_each_other(house.caller, new);
+    assert_eq!(row(&mut house, "7001").phone.as_deref(), Some("1002"));
+    // While he talks nobody signs in in his place, and he nowhere else.
+    signs_in(&mut house, 2, "7001");
+    assert_eq!(state(&mut house, "7001"), "talking");
+    house.hang_up(house.caller);
+    until_agent(&mut house, "7001", "ready");
+    house.ends_clean();
+    counts_add_up(&house);
+}
+
+/// Signing in where one is signed in already is no other shift.
+#[test]
+fn signing_in_again_at_the_same_desk_is_being_back() {
+    let mut house = house("", 7);
+    sign_in(&mut house, 0, "7001");
+    caller_calls(&mut house);
+    until_word(&mut house, "answered", 1);
+    house.hang_up(house.caller);
+    until_agent(&mut house, "7001", "ready");
+    code(&mut house, 0, "*14");
+    sign_in(&mut house, 0, "7001");
+    let row = row(&mut house, "7001");
+    assert_eq!((row.state.as_str(), row.calls), ("ready", 1), "what he has done today stands");
+    house.ends_clean();
 }
