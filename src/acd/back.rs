@@ -255,9 +255,17 @@ impl Centre {
 
     /// What came of calling somebody back, with the agent on the phone already.
     pub fn called_back(&mut self, now: Time, call: CallId, reached: bool) {
-        let Some(caller) = self.callers.get_mut(&call) else { return };
-        let (Stage::Calling(agent), Some(back)) = (&caller.stage, &mut caller.back) else { return };
-        let agent = *agent;
+        let calling = self.callers.get_mut(&call).and_then(|caller| match caller.stage {
+            Stage::Calling(agent) => Some((agent, caller)),
+            _ => None,
+        });
+        let Some((agent, caller)) = calling else {
+            // Its queue was taken away meanwhile: nobody is owed a call, and the agent has not talked.
+            return if !reached {
+                self.no_talk(now, call)
+            };
+        };
+        let Some(back) = &mut caller.back else { return };
         let (queue, waited) = (caller.queue, now.since(caller.entered) + back.before);
         if reached {
             let numbers = [back.number.clone(), caller.number.clone()];
@@ -291,8 +299,8 @@ impl Centre {
             if let Some(other) = self.on_line(call) {
                 self.suspend(now, call, other);
             }
-            self.no_talk(now, call);
         }
+        self.no_talk(now, call);
     }
 
     /// An agent has reached nobody: that was no talk, and it is free again.

@@ -660,46 +660,6 @@ fn a_second_phone_moves_the_agent_and_a_second_agent_takes_the_phone() {
     assert_eq!(centre.sign_in(at(6), "7001", "1234", "1001"), talking);
 }
 
-/// With ring-all, who becomes ready while others ring for a caller rings too: not who was asked already, and not for the
-/// last moments only.
-#[test]
-fn who_becomes_ready_while_others_ring_rings_too() {
-    let mut centre = Centre::new(Rng::from_seed(1));
-    centre.configure(Time::ZERO, house(&[1, 2, 3]));
-    let at = |s: u64| Time::from_millis(s * 1_000);
-    for (number, phone) in [("7001", "1001"), ("7002", "1002")] {
-        centre.sign_in(at(1), number, "1234", phone).expect("right");
-    }
-    let [first, second] = ["7001", "7002"].map(|number| centre.numbered(number).expect("there"));
-    let call = CallId::new(Wall(1), 1);
-    centre.wish(at(1), second, Input::NotReady(Reason::Break(0)), Cause::Agent).expect("a break");
-    centre.enter(at(2), "alarm", entry(1, "1")).expect("let in");
-    let rung = |centre: &mut Centre| -> Vec<(String, Duration)> {
-        let offer = |action| match action {
-            Action::Offer { phone, ring, .. } => Some((phone, ring)),
-            _ => None,
-        };
-        std::iter::from_fn(|| centre.poll()).filter_map(offer).collect()
-    };
-    assert_eq!(rung(&mut centre), [("1001".to_owned(), SECOND * 15)]);
-    centre.wish(at(5), second, Input::Ready, Cause::Agent).expect("back");
-    assert_eq!(rung(&mut centre), [("1002".to_owned(), SECOND * 12)]);
-    // He declines, and is free again in five seconds: not for this one, as long as others ring.
-    centre.missed(at(6), call, first, Missed::Rejected);
-    centre.wake(at(11));
-    centre.sign_in(at(11), "7003", "1234", "1003").expect("right");
-    assert!(rung(&mut centre).is_empty(), "six seconds are left");
-    // When nobody rings any more all are asked.
-    centre.missed(at(17), call, second, Missed::NoAnswer);
-    let both = ["1001", "1003"].map(|phone| (phone.to_owned(), SECOND * 15));
-    let mut again = rung(&mut centre);
-    again.sort();
-    assert_eq!(again, both);
-    assert!(centre.answered(at(18), call, first));
-    centre.call_over(at(20), call);
-    assert_eq!(centre.in_being(), (0, 0));
-}
-
 /// What rings for one who has gone to another phone is offered there; signing in where one is signed in is no other shift.
 #[test]
 fn a_caller_is_offered_where_the_agent_has_gone() {
@@ -740,6 +700,79 @@ fn a_caller_is_offered_where_the_agent_has_gone() {
     centre.sign_in(at(13), "7001", "1234", "1002").expect("right");
     let view = centre.agent(at(10), agent).expect("there");
     assert_eq!((view.state.name(), view.calls), ("ready", 1));
+}
+
+/// A reload takes the queue away while an agent calls somebody back: he is free when that is over, reached or not.
+#[test]
+fn an_agent_is_free_after_a_call_back_of_a_queue_that_is_no_more() {
+    for came_of_it in [Some(true), Some(false), None] {
+        let mut centre = Centre::new(Rng::from_seed(1));
+        centre.configure(Time::ZERO, house(&[1]));
+        let at = |s: u64| Time::from_millis(s * 1_000);
+        let agent = centre.sign_in(at(1), "7001", "1234", "1001").expect("right");
+        centre
+            .wish(at(1), agent, Input::NotReady(Reason::Break(0)), Cause::Agent)
+            .expect("a break");
+        let call = CallId::new(Wall(1), 1);
+        centre.enter(at(2), "care", entry(1, "13900")).expect("let in");
+        centre.call_back(at(3), call, "13900").expect("noted");
+        centre.call_over(at(4), call);
+        centre.wish(at(5), agent, Input::Ready, Cause::Agent).expect("back");
+        assert!(centre.answered(at(6), call, agent));
+        let mut without = house(&[1]);
+        without.queues.retain(|terms| terms.name != "care");
+        centre.configure(at(7), without);
+        match came_of_it {
+            Some(reached) => centre.called_back(at(8), call, reached),
+            None => centre.not_called_back(at(8), call),
+        }
+        if came_of_it == Some(true) {
+            centre.agent_through(at(9), call, agent);
+        }
+        let view = centre.agent(at(9), agent).expect("there");
+        assert_eq!(view.state.name(), "ready", "{came_of_it:?}");
+        assert_eq!(centre.in_being(), (0, 0));
+    }
+}
+
+/// With ring-all, who becomes ready while others ring for a caller rings too: not who was asked already, and not for the
+/// last moments only.
+#[test]
+fn who_becomes_ready_while_others_ring_rings_too() {
+    let mut centre = Centre::new(Rng::from_seed(1));
+    centre.configure(Time::ZERO, house(&[1, 2, 3]));
+    let at = |s: u64| Time::from_millis(s * 1_000);
+    for (number, phone) in [("7001", "1001"), ("7002", "1002")] {
+        centre.sign_in(at(1), number, "1234", phone).expect("right");
+    }
+    let [first, second] = ["7001", "7002"].map(|number| centre.numbered(number).expect("there"));
+    let call = CallId::new(Wall(1), 1);
+    centre.wish(at(1), second, Input::NotReady(Reason::Break(0)), Cause::Agent).expect("a break");
+    centre.enter(at(2), "alarm", entry(1, "1")).expect("let in");
+    let rung = |centre: &mut Centre| -> Vec<(String, Duration)> {
+        let offer = |action| match action {
+            Action::Offer { phone, ring, .. } => Some((phone, ring)),
+            _ => None,
+        };
+        std::iter::from_fn(|| centre.poll()).filter_map(offer).collect()
+    };
+    assert_eq!(rung(&mut centre), [("1001".to_owned(), SECOND * 15)]);
+    centre.wish(at(5), second, Input::Ready, Cause::Agent).expect("back");
+    assert_eq!(rung(&mut centre), [("1002".to_owned(), SECOND * 12)]);
+    // He declines, and is free again in five seconds: not for this one, as long as others ring.
+    centre.missed(at(6), call, first, Missed::Rejected);
+    centre.wake(at(11));
+    centre.sign_in(at(11), "7003", "1234", "1003").expect("right");
+    assert!(rung(&mut centre).is_empty(), "six seconds are left");
+    // When nobody rings any more all are asked.
+    centre.missed(at(17), call, second, Missed::NoAnswer);
+    let both = ["1001", "1003"].map(|phone| (phone.to_owned(), SECOND * 15));
+    let mut again = rung(&mut centre);
+    again.sort();
+    assert_eq!(again, both);
+    assert!(centre.answered(at(18), call, first));
+    centre.call_over(at(20), call);
+    assert_eq!(centre.in_being(), (0, 0));
 }
 
 /// Nothing is left of queues and regions that are not configured any more, however often that changes.

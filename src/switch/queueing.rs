@@ -42,6 +42,8 @@ pub struct Queued {
     pub(super) call_back: Keys,
     /// What its plan asked for.
     wanted: Box<effect::Queue>,
+    /// Since when it waits, in whatever queue: its place is of that time.
+    since: Time,
     /// When it has waited as long as its plan lets it, in whatever queue.
     until: Time,
     /// So often it went on to another queue.
@@ -136,6 +138,7 @@ impl Switch {
         self.reminded_wants_a_person(now, id);
         let mut entry = self.queue_entry(id, &wanted)?;
         entry.since = self.care.cases.queues(now.at, id);
+        let since = entry.since.unwrap_or(now.at);
         self.tell_clock(now);
         let until = entry.longest.map_or(Time::NEVER, |longest| now.at + longest);
         let name = match self.centre.admit(now.at, &wanted.name, entry) {
@@ -155,6 +158,7 @@ impl Switch {
             exit: wanted.exit,
             call_back: wanted.call_back,
             wanted: Box::new(wanted),
+            since,
             until,
             overflows: 0,
             music: terms.map_or("default".into(), |queue| queue.music.to_string()),
@@ -172,6 +176,8 @@ impl Switch {
         self.hear_clip(now, subject, clip);
         self.says_on(now, id, subject);
         self.home_queues(id);
+        // Who has sent it here need not wait until an agent has it.
+        self.transfer_settled(now, id);
         None
     }
 
@@ -415,8 +421,9 @@ impl Switch {
         };
         let (wanted, until, overflows) =
             (queued.wanted.clone(), queued.until, queued.overflows + 1);
-        let from = queued.name.clone();
+        let (from, since) = (queued.name.clone(), queued.since);
         let Some(mut entry) = self.queue_entry(id, &wanted) else { return false };
+        entry.since = Some(since);
         if until < Time::NEVER {
             entry.longest = Some(until.since(now.at));
         }

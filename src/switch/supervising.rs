@@ -111,7 +111,11 @@ impl Switch {
             let number = number.to_owned();
             talks.then_some((party.held, Talk { call: party.call, agent: leg, customer, number }))
         };
-        let talks = self.lines.of(&phone).filter_map(talk);
+        // His phone may have sent the caller on to another one.
+        let of_queue = self.offered.iter();
+        let of_queue = of_queue.filter(|(_, talk)| talk.is_some_and(|(_, own)| own == agent));
+        let legs = self.lines.of(&phone).chain(of_queue.map(|(leg, _)| *leg));
+        let talks = legs.filter_map(talk);
         talks.min_by_key(|(held, _)| *held).map(|(_, talk)| talk).ok_or("it talks with nobody")
     }
 

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A prompt alone releases nobody: it may say that the line is busy. The plan has taken the party
-//! over when it answers, asks for keys, lets it wait without end, or ends in good order.
+//! over when it answers, asks for keys, lets it wait without end or in a queue, or ends in good order.
 
 use crate::base::{CallId, Duration, LegId, Now};
 use crate::call::Device;

@@ -7,11 +7,11 @@ use belfry::sim::network::Faults;
 use belfry::sim::phone::{Manner, State};
 use belfry::sim::world::World;
 use belfry::switch::console::{AgentOrder, AgentRow, SuperviseOrder};
-use belfry::switch::fact::{FactKind, QueueFact};
+use belfry::switch::fact::{AgentFact, FactKind, QueueFact};
 use belfry::switch::{Input, Reply, Request};
 use belfry::wire::sip::Replaces;
 
-use super::house::{House, MUSIC_HZ, config_with, hz, plan};
+use super::house::{CALLER_HZ, House, MUSIC_HZ, config_with, hz, plan};
 use super::queue::{behaves, caller_calls, code, dials, sign_in, until_word, words};
 
 const PLAN: &str = "
@@ -278,6 +278,47 @@ fn an_agents_talk_is_one_on_whichever_device_he_has_it() {
     assert_eq!(count(&house, "talk_over"), 1);
 }
 
+/// His phone rings while he walks to another desk and signs in there: it rings there.
+#[test]
+fn who_signs_in_at_another_desk_while_his_phone_rings_has_the_caller_there() {
+    let mut house = house("ring = \"20 s\"\n", 6);
+    sign_in(&mut house, 0, "7001");
+    behaves(&mut house, 0, Manner::Ring);
+    caller_calls(&mut house);
+    house.until_state(house.phones[0], State::Ringing);
+    signs_in(&mut house, 1, "7001");
+    let (old, new) = (house.phones[0], house.phones[1]);
+    house.until_state(old, State::Ended(0));
+    until_word(&mut house, "answered", 1);
+    house.until_state(new, State::Talking);
+    house.world.run(Duration::from_millis(300));
+    house.hear_each_other(house.caller, new);
+    assert_eq!(row(&mut house, "7001").phone.as_deref(), Some("1002"));
+    // While he talks nobody signs in in his place, and he nowhere else.
+    signs_in(&mut house, 2, "7001");
+    assert_eq!(state(&mut house, "7001"), "talking");
+    house.hang_up(house.caller);
+    until_agent(&mut house, "7001", "ready");
+    house.ends_clean();
+    counts_add_up(&house);
+}
+
+/// Signing in where one is signed in already is no other shift.
+#[test]
+fn signing_in_again_at_the_same_desk_is_being_back() {
+    let mut house = house("", 7);
+    sign_in(&mut house, 0, "7001");
+    caller_calls(&mut house);
+    until_word(&mut house, "answered", 1);
+    house.hang_up(house.caller);
+    until_agent(&mut house, "7001", "ready");
+    code(&mut house, 0, "*14");
+    sign_in(&mut house, 0, "7001");
+    let row = row(&mut house, "7001");
+    assert_eq!((row.state.as_str(), row.calls), ("ready", 1), "what he has done today stands");
+    house.ends_clean();
+}
+
 /// A key leads a caller from one queue into another, while a phone rings for it in the first.
 #[test]
 fn a_caller_goes_to_another_queue_by_key() {
@@ -299,6 +340,40 @@ fn a_caller_goes_to_another_queue_by_key() {
     house.hang_up(house.caller);
     house.ends_clean();
     counts_add_up(&house);
+}
+
+/// An agent sends his caller to another queue, and is free at once; then to his own, where he is the only one.
+#[test]
+fn an_agent_sends_a_caller_to_a_queue_and_is_free() {
+    for (to, by_key) in [("801", true), ("801", false), ("802", true), ("802", false)] {
+        let mut house = house("", 9);
+        sign_in(&mut house, 0, "7001");
+        sign_in(&mut house, 2, "7003");
+        let (caller, first, sales) = (house.caller, house.phones[0], house.phones[2]);
+        house
+            .world
+            .with(sales, |phone, _| phone.behave(Manner::AnswerAfter(Duration::from_secs(4))));
+        house.talk(caller, "800", first);
+        house.world.run(Duration::from_millis(500));
+        match by_key {
+            true => format!("*1{to}#").chars().for_each(|key| house.press(first, key)),
+            false => house.world.with(first, |phone, now| phone.refer(now, to)),
+        }
+        hears_something(&mut house, caller, Duration::from_secs(2));
+        let (again, agent) = if to == "801" { (sales, "7003") } else { (first, "7001") };
+        if to == "801" {
+            assert_eq!(state(&mut house, "7001"), "ready", "he need not wait for it");
+            assert_ne!(house.state(sales), State::Talking);
+        }
+        house.until_state(again, State::Talking);
+        house.world.run(Duration::from_secs(1));
+        house.hear_each_other(caller, again);
+        assert_eq!(answered_by(&house), ["7001", agent]);
+        house.hang_up(caller);
+        until_agent(&mut house, agent, "ready");
+        house.ends_clean();
+        counts_add_up(&house);
+    }
 }
 
 /// Someone listens while the caller is parked, and while it is sent on: he is released, and nobody is left.
@@ -539,6 +614,29 @@ fn two_supervisors_go_with_the_talk() {
     counts_add_up(&house);
 }
 
+/// With ring-all, an agent who is back from his break while another's phone rings is rung as well.
+#[test]
+fn who_is_back_while_others_ring_rings_too() {
+    let mut house = house("strategy = \"ring-all\"\nring = \"20 s\"\n", 19);
+    sign_in(&mut house, 0, "7001");
+    sign_in(&mut house, 1, "7002");
+    code(&mut house, 1, "*14");
+    behaves(&mut house, 0, Manner::Ring);
+    caller_calls(&mut house);
+    house.until_state(house.phones[0], State::Ringing);
+    house.world.run(Duration::from_secs(2));
+    dials(&mut house, 1, "*13");
+    until_word(&mut house, "answered", 1);
+    house.world.run(Duration::from_millis(300));
+    house.hear_each_other(house.caller, house.phones[1]);
+    let states = ["7001", "7002"].map(|agent| state(&mut house, agent));
+    assert_eq!(states, ["ready", "talking"]);
+    house.hang_up(house.caller);
+    house.ends_clean();
+    counts_add_up(&house);
+    assert_eq!(count(&house, "offered"), 2);
+}
+
 /// An agent's phone sends his callers on to a colleague's: the colleague, who has one of those, gets none of his own.
 #[test]
 fn who_has_a_colleagues_caller_gets_none_of_his_own() {
@@ -607,66 +705,61 @@ fn nobody_rings_for_a_caller_who_has_gone() {
     }
 }
 
-/// With ring-all, an agent who is back from his break while another's phone rings is rung as well.
+/// Who overflows into another queue is before those who have waited there for less.
 #[test]
-fn who_is_back_while_others_ring_rings_too() {
-    let mut house = house("strategy = \"ring-all\"\nring = \"20 s\"\n", 19);
+fn who_overflows_keeps_the_time_that_he_has_waited() {
+    let mut house = house("longest = \"6 s\"\noverflow = \"sales\"\n", 22);
     sign_in(&mut house, 0, "7001");
-    sign_in(&mut house, 1, "7002");
-    code(&mut house, 1, "*14");
-    behaves(&mut house, 0, Manner::Ring);
-    caller_calls(&mut house);
-    house.until_state(house.phones[0], State::Ringing);
-    house.world.run(Duration::from_secs(2));
-    dials(&mut house, 1, "*13");
-    until_word(&mut house, "answered", 1);
-    house.world.run(Duration::from_millis(300));
-    house.hear_each_other(house.caller, house.phones[1]);
-    let states = ["7001", "7002"].map(|agent| state(&mut house, agent));
-    assert_eq!(states, ["ready", "talking"]);
-    house.hang_up(house.caller);
-    house.ends_clean();
-    counts_add_up(&house);
-    assert_eq!(count(&house, "offered"), 2);
-}
-
-/// His phone rings while he walks to another desk and signs in there: it rings there.
-#[test]
-fn who_signs_in_at_another_desk_while_his_phone_rings_has_the_caller_there() {
-    let mut house = house("ring = \"20 s\"\n", 6);
-    sign_in(&mut house, 0, "7001");
-    behaves(&mut house, 0, Manner::Ring);
-    caller_calls(&mut house);
-    house.until_state(house.phones[0], State::Ringing);
-    signs_in(&mut house, 1, "7001");
-    let (old, new) = (house.phones[0], house.phones[1]);
-    house.until_state(old, State::Ended(0));
-    until_word(&mut house, "answered", 1);
-    house.until_state(new, State::Talking);
-    house.world.run(Duration::from_millis(300));
-    house.hear_each_other(house.caller, new);
-    assert_eq!(row(&mut house, "7001").phone.as_deref(), Some("1002"));
-    // While he talks nobody signs in in his place, and he nowhere else.
-    signs_in(&mut house, 2, "7001");
-    assert_eq!(state(&mut house, "7001"), "talking");
-    house.hang_up(house.caller);
-    until_agent(&mut house, "7001", "ready");
-    house.ends_clean();
-    counts_add_up(&house);
-}
-
-/// Signing in where one is signed in already is no other shift.
-#[test]
-fn signing_in_again_at_the_same_desk_is_being_back() {
-    let mut house = house("", 7);
-    sign_in(&mut house, 0, "7001");
-    caller_calls(&mut house);
-    until_word(&mut house, "answered", 1);
-    house.hang_up(house.caller);
-    until_agent(&mut house, "7001", "ready");
     code(&mut house, 0, "*14");
-    sign_in(&mut house, 0, "7001");
-    let row = row(&mut house, "7001");
-    assert_eq!((row.state.as_str(), row.calls), ("ready", 1), "what he has done today stands");
+    sign_in(&mut house, 2, "7003");
+    code(&mut house, 2, "*14");
+    house.register(3);
+    caller_calls(&mut house);
+    house.world.run(Duration::from_secs(3));
+    let (caller, later, sales) = (house.caller, house.phones[3], house.phones[2]);
+    house.world.with(later, |phone, now| phone.call(now, "801"));
+    hears_something(&mut house, caller, Duration::from_secs(5));
+    assert_eq!(count(&house, "overflowed"), 1);
+    dials(&mut house, 2, "*13");
+    until_word(&mut house, "answered", 1);
+    house.world.run(Duration::from_millis(300));
+    house.hear_each_other(caller, sales);
+    house.hang_up(caller);
+    until_word(&mut house, "answered", 2);
+    house.world.run(Duration::from_millis(300));
+    house.hear_each_other(later, sales);
+    house.hang_up(later);
     house.ends_clean();
+    counts_add_up(&house);
+}
+
+/// An agent's phone sends his callers on to one at which nobody is signed in: a supervisor is with his talk there.
+#[test]
+fn who_talks_at_another_phone_is_supervised_there() {
+    let mut house = house("", 23);
+    sign_in(&mut house, 0, "7001");
+    sign_in(&mut house, 3, "7900");
+    house.register(2);
+    code(&mut house, 0, "*211003");
+    let (caller, there, boss) = (house.caller, house.phones[2], house.phones[3]);
+    caller_calls(&mut house);
+    house.until_state(there, State::Talking);
+    house.world.run(Duration::from_millis(300));
+    dials(&mut house, 3, "*727001");
+    let refused = |kind: &&FactKind| match kind {
+        FactKind::Agent { what: AgentFact::Supervised { refused, .. }, .. } => {
+            Some(refused.clone())
+        }
+        _ => None,
+    };
+    let uses: Vec<String> = house.facts("agent").iter().filter_map(refused).collect();
+    assert_eq!(uses, [""], "it may, and does");
+    assert_eq!(house.hears(caller, &[CALLER_HZ, hz(2)]), None, "both speak");
+    house.hang_up(boss);
+    house.world.run(Duration::from_millis(500));
+    house.hear_each_other(caller, there);
+    house.hang_up(caller);
+    until_agent(&mut house, "7001", "ready");
+    house.ends_clean();
+    counts_add_up(&house);
 }
