@@ -241,10 +241,11 @@ pub struct Ledger {
 impl Ledger {
     /// Takes what happened at `wall`; [`Self::drain`] then gives what it adds.
     pub fn take(&mut self, wall: Wall, happened: Happened<'_>) {
+        use Happened::*;
         let at = wall.0;
         match happened {
-            Happened::Started { lived_ms } => self.restarted(lived_ms),
-            Happened::State { agent, team, state, reason, code, was_ms, queue } => {
+            Started { lived_ms } => self.restarted(lived_ms),
+            State { agent, team, state, reason, code, was_ms, queue } => {
                 let reason = if code > 0 { format!("{reason}:{code}") } else { reason.to_owned() };
                 let (team, queue) = (team.map(Into::into), queue.map(Into::into));
                 let (state, reason, since) = (state.into(), reason.into(), at);
@@ -252,66 +253,32 @@ impl Ledger {
                 let now = AgentNow { team, state, reason, queue, since, preview: None };
                 self.state_begins(agent, at, now);
             }
-            Happened::Entered { queue, call } => {
-                self.count(Kind::Queue, queue, at, M::Entered, 1);
-                let key = (call, Box::<str>::from(queue));
-                self.touched.insert(Key::Wait(call, key.1.clone()));
-                self.waits.insert(key, WaitNow { queue: queue.into(), since: at });
+            Previewed { queue, agent, before_ms } => self.previewed(queue, agent, before_ms),
+            Entered { .. } | Refused { .. } | Overflowed { .. } | Answered { .. } | Left { .. } => {
+                self.of_wait(at, happened);
             }
-            Happened::Refused { queue } => self.count(Kind::Queue, queue, at, M::Refused, 1),
-            Happened::Overflowed { queue, into } => {
-                self.count(Kind::Queue, queue, at, M::Overflowed, 1);
-                self.count(Kind::Queue, into, at, M::FlowedIn, 1);
+            Offered { queue, agent } => self.count_both(queue, agent, at, M::Offers, 1),
+            NotTaken { queue, agent, why } => self.not_taken(queue, agent, at, why),
+            BackWanted { .. } | BackFailed { .. } | CalledBack { .. } => {
+                self.of_call_back(at, happened);
             }
-            Happened::Offered { queue, agent } => self.count_both(queue, agent, at, M::Offers, 1),
-            Happened::NotTaken { queue, agent, why } => self.not_taken(queue, agent, at, why),
-            Happened::Answered { queue, call, agent, waited_ms, rang_ms } => {
-                self.wait_over(call, queue);
-                let (queue, since) = (queue.into(), at);
-                self.talk_begins(
-                    call,
-                    TalkNow::new(agent.into(), queue, since, waited_ms, rang_ms),
-                );
-            }
-            Happened::BackWanted { .. }
-            | Happened::BackFailed { .. }
-            | Happened::CalledBack { .. } => self.of_call_back(at, happened),
-            Happened::TalkOver { call, agent, talk_ms, up_ms, .. } => {
+            TalkOver { call, agent, talk_ms, up_ms, .. } => {
                 self.talk_over((at, up_ms), call, agent, talk_ms);
             }
-            Happened::Previewed { queue, agent, before_ms } => {
-                self.previewed(queue, agent, before_ms);
-            }
-            Happened::Left { queue, call, why, waited_ms } => {
-                match why {
-                    "given_up" | "not_offered" | "called_again" => self.owed_over(at, call, queue),
-                    _ => _ = self.wait_over(call, queue),
-                }
-                self.left(queue, at, why, waited_ms);
-            }
-            Happened::Held { call, leg, up_ms } => self.held((at, up_ms), call, leg),
-            Happened::Retrieved { call, leg, up_ms } => self.retrieved((at, up_ms), call, leg),
-            Happened::Transferred { call, by } => self.sent_on(call, Some(by)),
-            Happened::Bridged { call, a, b } => self.came_back(call, [a, b]),
-            Happened::LegBegan { leg, gateway, came_in } => {
-                self.line_begins(at, leg, gateway, came_in)
-            }
-            Happened::LegAnswered { leg } => {
-                if let Some(line) = self.lines.get_mut(&leg) {
-                    line.answered = true;
-                    self.touched.insert(Key::Line(leg));
-                }
-            }
-            Happened::LegEnded { leg, talk_ms, busy_ms } => {
-                self.line_over(at, leg, talk_ms, busy_ms);
-            }
-            Happened::WrapUp { queue, agent, code } => {
+            Held { call, leg, up_ms } => self.held((at, up_ms), call, leg),
+            Retrieved { call, leg, up_ms } => self.retrieved((at, up_ms), call, leg),
+            Transferred { call, by } => self.sent_on(call, Some(by)),
+            Bridged { call, a, b } => self.came_back(call, [a, b]),
+            LegBegan { leg, gateway, came_in } => self.line_begins(at, leg, gateway, came_in),
+            LegAnswered { leg } => self.line_answered(leg),
+            LegEnded { leg, talk_ms, busy_ms } => self.line_over(at, leg, talk_ms, busy_ms),
+            WrapUp { queue, agent, code } => {
                 self.count_both(queue, agent, at, M::WrapUp(code.into()), 1);
             }
-            Happened::Survey { agent, survey, question, key } => {
+            Survey { agent, survey, question, key } => {
                 self.surveyed(at, agent, &format!("{survey}/{question}"), key);
             }
-            Happened::Nothing => {}
+            Nothing => {}
         }
         self.last = at;
     }
@@ -417,6 +384,36 @@ impl Ledger {
         self.count_both(queue, agent, at, M::NotTaken, 1);
         if matches!(why, "no_answer" | "expired") {
             self.count_both(queue, agent, at, M::NoAnswer, 1);
+        }
+    }
+
+    /// A caller comes into a queue, or not; its wait on the line ends.
+    fn of_wait(&mut self, at: i64, happened: Happened<'_>) {
+        match happened {
+            Happened::Entered { queue, call } => {
+                self.count(Kind::Queue, queue, at, M::Entered, 1);
+                let key = (call, Box::<str>::from(queue));
+                self.touched.insert(Key::Wait(call, key.1.clone()));
+                self.waits.insert(key, WaitNow { queue: queue.into(), since: at });
+            }
+            Happened::Refused { queue } => self.count(Kind::Queue, queue, at, M::Refused, 1),
+            Happened::Overflowed { queue, into } => {
+                self.count(Kind::Queue, queue, at, M::Overflowed, 1);
+                self.count(Kind::Queue, into, at, M::FlowedIn, 1);
+            }
+            Happened::Answered { queue, call, agent, waited_ms, rang_ms } => {
+                self.wait_over(call, queue);
+                let talk = TalkNow::new(agent.into(), queue.into(), at, waited_ms, rang_ms);
+                self.talk_begins(call, talk);
+            }
+            Happened::Left { queue, call, why, waited_ms } => {
+                match why {
+                    "given_up" | "not_offered" | "called_again" => self.owed_over(at, call, queue),
+                    _ => _ = self.wait_over(call, queue),
+                }
+                self.left(queue, at, why, waited_ms);
+            }
+            _ => {}
         }
     }
 
@@ -579,6 +576,13 @@ impl Ledger {
         *busy += 1;
         let busy = *busy;
         self.count(Kind::Trunk, gateway, at, M::MaxBusy, busy);
+    }
+
+    fn line_answered(&mut self, leg: LegId) {
+        if let Some(line) = self.lines.get_mut(&leg) {
+            line.answered = true;
+            self.touched.insert(Key::Line(leg));
+        }
     }
 
     fn channel_free(&mut self, gateway: &str) {

@@ -511,6 +511,7 @@ impl Switch {
     fn first_gone(&mut self, now: Now, id: CallId, ending: Option<Ending>) {
         let Some(who) = self.consulting_of(id).map(|c| c.who.clone()) else { return };
         let was_with_third = who.with == With::Third;
+        self.first_waits(now, id, false);
         self.stop_recording(id);
         self.leave_together(id);
         if who.third.is_some() {
