@@ -1245,3 +1245,7 @@ fn who_supervises_a_team_supervises_no_other() {
     assert_eq!(centre.supervised_by("7001"), ["7003"]);
     assert!(centre.supervised_by("7002").is_empty() && centre.supervised_by("9").is_empty());
 }
+    assert_eq!(
+        ["7000", "7001", "7002", "9"].map(|by| centre.supervises_all(by)),
+        [true, false, false, false]
+    );

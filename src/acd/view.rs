@@ -89,6 +89,12 @@ impl Centre {
         if who.number == whom { Err("its own talk") } else { Ok(()) }
     }
 
+    /// Whether an agent supervises all others, and not some teams alone.
+    pub fn supervises_all(&self, by: &str) -> bool {
+        let seat = self.by_number.get(by).and_then(|by| self.seats.get(by));
+        seat.is_some_and(|seat| seat.who.supervisor && seat.who.supervises.is_empty())
+    }
+
     /// Whom an agent may supervise, by number: nobody, if it is no supervisor.
     pub fn supervised_by(&self, by: &str) -> Vec<String> {
         let all = self.by_number.keys();

@@ -126,6 +126,7 @@ struct Score {
     #[serde(default)]
     comment: String,
     corrects: Option<String>,
+    id: Option<String>,
 }
 
 fn text() -> Value {
@@ -203,7 +204,8 @@ fn score_routes() -> Vec<Route> {
             summary: "Score a recorded talk of an agent, or correct a score",
             about: "`answers` has the points of each question of the form, or null where it does not apply. `agent` may be left out \
                     where one agent of a queue had the call. With `corrects`, the id of a score that stands, this one stands for it; \
-                    both are kept.",
+                    both are kept. A program that gives the score's `id`, unlike any other's, may ask again when no answer came: \
+                    the same is not scored twice.",
             asks: Some(scoring),
             gives: Gives::json(201, || json!({ "type": "object" })),
             refuses: &[400, 404, 408, 409, 413, 415, 422, 503],
@@ -259,6 +261,7 @@ fn scoring() -> Value {
             "answers": { "type": "object", "additionalProperties": { "type": ["integer", "null"], "minimum": 0, "maximum": 100 } },
             "comment": { "type": "string", "maxLength": 1_000 },
             "corrects": text(),
+            "id": { "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[0-9A-Za-z._-]+$" },
         },
     })
 }
@@ -316,21 +319,33 @@ async fn figures(State(app): Shared, Extension(who): Who, Params(which): Params<
 }
 
 async fn score(State(app): Shared, Extension(who): Who, Asked(asked): Asked<Score>) -> Outcome {
-    let Score { call, agent, form, answers, comment, corrects } = asked;
+    let Score { call, agent, form, answers, comment, corrects, id: own } = asked;
     let id: CallId = call.parse().map_err(|e| Problem::not_found(format!("{e}")))?;
     let library = library(&app)?;
     let sought = Sought { call: Some(id.to_string()), most: MOST, ..Sought::default() };
     let talks = library.talks(sought).await.map_err(away)?;
     let (agent, queue) = whose(&talks, id, agent)?;
-    if let Some(former) = &corrects {
-        stands(library.score(former.clone()).await.map_err(away)?, id, &agent)?;
+    let scoring = Scoring { call: id, agent, queue, form, answers, comment, corrects, id: own };
+    if let Some(own) = &scoring.id {
+        let fits = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+        if !(1..=64).contains(&own.len()) || !own.bytes().all(fits) {
+            return Err(Problem::unprocessable(
+                "`id` has 1 to 64 letters, digits, '.', '_' and '-'",
+            ));
+        }
+        if let Some(there) = library.score(own.clone()).await.map_err(away)? {
+            return again(&app, &who, &there, &scoring).await;
+        }
+    }
+    if let Some(former) = &scoring.corrects {
+        stands(library.score(former.clone()).await.map_err(away)?, id, &scoring.agent)?;
     }
     let said = format!(
-        "talk of agent {agent} in call {id} is scored on form {}{}",
-        form.escape_debug(),
-        if corrects.is_some() { ", a correction" } else { "" }
+        "talk of agent {} in call {id} is scored on form {}{}",
+        scoring.agent,
+        scoring.form.escape_debug(),
+        if scoring.corrects.is_some() { ", a correction" } else { "" }
     );
-    let scoring = Scoring { call: id, agent, queue, form, answers, comment, corrects };
     let reply = app.ask(Request::Score(who.rights.clone(), Box::new(scoring))).await;
     audit::write(&who.rights.name, who.peer, Some(&said), reply.as_ref().ok());
     match reply? {
@@ -347,6 +362,35 @@ async fn score(State(app): Shared, Extension(who): Who, Asked(asked): Asked<Scor
         Reply::Refused(why) => Err(Problem::unavailable(why)),
         _ => Err(Problem::unavailable("the exchange answers something else")),
     }
+}
+
+/// A score that is there: who asks again gets its answer again, if it is the same.
+async fn again(app: &App, who: &Caller, there: &Value, asked: &Scoring) -> Outcome {
+    let text = |name: &str| there[name].as_str().unwrap_or_default();
+    let points = |name: &str| {
+        let all = there["answers"].as_array().into_iter().flatten();
+        all.clone().find(|own| own["name"] == name).map(|own| own["points"].as_u64())
+    };
+    let answers = asked.answers.iter();
+    let same = text("call") == asked.call.to_string()
+        && text("agent") == asked.agent
+        && text("form") == asked.form
+        && text("comment") == asked.comment
+        && there["corrects"].as_str() == asked.corrects.as_deref()
+        && answers.into_iter().all(|(name, own)| points(name) == Some(own.map(u64::from)));
+    if !same {
+        return Err(Problem::conflict("another score has this `id`"));
+    }
+    if let Some(by) = &who.rights.agent {
+        let supervises = Request::Supervises(by.clone(), vec![asked.agent.clone()]);
+        if let Reply::Refused(why) = app.ask(supervises).await? {
+            return Err(Problem::forbidden(why));
+        }
+    }
+    let (share, passed, fatal) = (&there["share"], &there["passed"], &there["fatal"]);
+    let score =
+        json!({ "score": there["score"], "share": share, "passed": passed, "fatal": fatal });
+    Ok(Given(StatusCode::CREATED, score).into_response())
 }
 
 /// The agent and queue of a recorded talk: the one that is named, or the only one.

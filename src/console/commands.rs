@@ -115,7 +115,7 @@ impl Order {
             AgentOrder, Agents, Ban, Bans, Call, CallBacks, Calls, Campaign, CareCall, Case, Cases,
             CloseCase, Correct, Cti, Desk, Dial, Forms, GatewayOrder, Gateways, Guard, Hangup,
             Phones, Plan, Queues, Room, RoomOrder, Rooms, Score, Status, Supervise, Supervised,
-            Supervises, TraceOff, TraceOn, TrustClock, Unban, Unit,
+            Supervises, SupervisesAll, TraceOff, TraceOn, TrustClock, Unban, Unit,
         };
         // No "all others": whoever adds an order says whether it is written down.
         match self {
@@ -134,6 +134,7 @@ impl Order {
                 | Supervised(_)
                 | Cases
                 | Case(_)
+                | SupervisesAll(_)
                 | Rooms
                 | Room(_)
                 | Guard(GuardOrder::List, _)

@@ -135,6 +135,11 @@ fn written<'a>(form: &'a str, own: &'a Question) -> WrittenQuestion<'a> {
 
 /// The file of a design, if it is a form.
 fn text_of(name: &str, design: &Design, version: u32) -> Result<String, Problem> {
+    if design.questions.is_empty() {
+        return Err(Problem::unprocessable(
+            "a form has one question at least: `questions` is empty",
+        ));
+    }
     let form = WrittenForm { name, title: said(&design.title), version, pass: design.pass };
     let questions = design.questions.iter().map(|own| written(name, own)).collect();
     let whole = Whole { score_form: [form], score_question: questions };

@@ -60,6 +60,8 @@ pub enum Request {
     Forms,
     /// Whether an agent may supervise one of these.
     Supervises(String, Vec<String>),
+    /// Whether an agent supervises all others, and not some teams alone.
+    SupervisesAll(String),
     /// The agents whom an agent may supervise.
     Supervised(String),
     /// A program scores a talk.

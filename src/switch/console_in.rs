@@ -49,6 +49,7 @@ impl Switch {
             Request::Queues => Reply::Queues(self.queue_rows(now)),
             Request::Forms => Reply::Forms(self.forms()),
             Request::Supervises(by, whom) => self.supervises(&by, &whom),
+            Request::SupervisesAll(by) => self.supervises_all(&by),
             Request::Supervised(by) => Reply::Supervised(self.centre.supervised_by(&by)),
             Request::Score(rights, scoring) => return self.score(now, id, &rights, *scoring),
             Request::CallBacks => Reply::CallBacks(self.back_rows(now)),

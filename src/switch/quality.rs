@@ -2,7 +2,7 @@
 //! are marked is [`acd::quality`](crate::acd::quality)'s; that the talk was recorded, and whose it was, the API has
 //! looked up in the records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,8 @@ use super::{Output, Reply, RequestId, Switch};
 
 /// Scores that may wait for the disk at once.
 const MOST_NOTING: usize = 1_000;
+/// Scores that are known until the records have them: more than are given in the hours that a database is away.
+const MOST_REMEMBERED: usize = 10_000;
 
 /// A talk that is scored.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -34,15 +36,55 @@ pub struct Scoring {
     pub comment: String,
     /// The score that it stands for instead.
     pub corrects: Option<String>,
+    /// The score's id, given by the program: the same one twice is one score. None: Belfry's.
+    pub id: Option<String>,
 }
 
-/// Who is told as soon as the fact of this number is on the disk.
+/// Who is told as soon as the fact of this number is on the disk, and what was scored last.
 #[derive(Debug, Default)]
-pub(super) struct Noting(BTreeMap<u64, (RequestId, Reply)>);
+pub(super) struct Noting {
+    waiting: BTreeMap<u64, Vec<(RequestId, Reply)>>,
+    /// The last scores, by their ids: the records do not have them yet, or not long.
+    given: BTreeMap<String, Given>,
+    /// What each of the last corrections stands for.
+    corrected: BTreeMap<String, String>,
+    /// In the order in which they came.
+    order: VecDeque<String>,
+}
+
+/// A score that was given.
+#[derive(Clone, Debug)]
+struct Given {
+    seq: u64,
+    what: Scoring,
+    reply: Reply,
+    written: bool,
+}
 
 impl Noting {
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.waiting.values().map(Vec::len).sum()
+    }
+
+    fn remember(&mut self, score: String, given: Given) {
+        if let Some(former) = &given.what.corrects {
+            self.corrected.insert(former.clone(), score.clone());
+        }
+        self.order.push_back(score.clone());
+        self.given.insert(score, given);
+        if self.order.len() > MOST_REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.forget(&oldest);
+        }
+    }
+
+    /// A score is known no more: it was not written down, or that is long ago.
+    fn forget(&mut self, score: &str) {
+        if let Some(former) = self.given.remove(score).and_then(|given| given.what.corrects) {
+            self.corrected.remove(&former);
+        }
+        self.order.retain(|own| own != score);
     }
 }
 
@@ -84,6 +126,14 @@ impl Switch {
         Reply::Refused(format!("supervisor {by}: {why}"))
     }
 
+    /// Whether an agent supervises all others: done, or why not.
+    pub(super) fn supervises_all(&self, by: &str) -> Reply {
+        match self.centre.supervises_all(by) {
+            true => Reply::Done(String::new()),
+            false => Reply::Refused(format!("agent {by} does not supervise all agents")),
+        }
+    }
+
     /// A program scores a talk. `None`: the answer comes when it is on the disk.
     pub(super) fn score(
         &mut self,
@@ -92,24 +142,37 @@ impl Switch {
         rights: &Rights,
         scoring: Scoring,
     ) -> Option<Reply> {
-        match self.scored(now, rights, scoring) {
+        let refused = |(why, text)| Some(Reply::Cti(Box::new(Answer::Refused(why, text))));
+        if let Some(given) = scoring.id.as_ref().and_then(|own| self.scoring.given.get(own)) {
+            // The answer to the first one did not reach who asks: this is no second score.
+            if given.what != scoring {
+                return refused((Why::Conflict, "another score has this `id`".into()));
+            }
+            if given.written {
+                return Some(given.reply.clone());
+            }
+            let (seq, reply) = (given.seq, given.reply.clone());
+            self.noted(seq, id, reply);
+            return None;
+        }
+        match self.scored(now, rights, scoring.clone()) {
             Ok(scored) => {
-                let reply = Reply::Scored {
-                    score: scored.score.clone(),
-                    share: scored.share,
-                    passed: scored.passed,
-                    fatal: scored.fatal,
-                };
+                let score = scored.score.clone();
+                let (share, passed, fatal) = (scored.share, scored.passed, scored.fatal);
+                let reply = Reply::Scored { score: score.clone(), share, passed, fatal };
                 self.fact(now, FactKind::Scored(Box::new(scored)));
-                self.scoring.0.insert(self.facts, (id, reply));
+                let seq = self.facts;
+                let given = Given { seq, what: scoring, reply: reply.clone(), written: false };
+                self.scoring.remember(score, given);
+                self.noted(seq, id, reply);
                 None
             }
-            Err((why, text)) => Some(Reply::Cti(Box::new(Answer::Refused(why, text)))),
+            Err(why) => refused(why),
         }
     }
 
     fn scored(&self, now: Now, rights: &Rights, scoring: Scoring) -> Result<Scored, (Why, String)> {
-        let Scoring { call, agent, queue, form, answers, comment, corrects } = scoring;
+        let Scoring { call, agent, queue, form, answers, comment, corrects, id } = scoring;
         if !rights.may(Deed::Supervise, false) {
             return Err((Why::Forbidden, "only supervisors score talks".into()));
         }
@@ -134,11 +197,16 @@ impl Switch {
             ));
         }
         let mark = form.mark(&answers).map_err(|fault| (Why::Invalid, fault.to_string()))?;
-        if self.journal_full || self.scoring.0.len() >= MOST_NOTING {
+        // The records may not have it yet.
+        if let Some(by) = corrects.as_ref().and_then(|own| self.scoring.corrected.get(own)) {
+            let why = format!("that score was corrected already: by {by}");
+            return Err((Why::Conflict, why));
+        }
+        if !self.may_note() {
             return Err((Why::Conflict, "the journal takes nothing just now; try again".into()));
         }
         Ok(Scored {
-            score: format!("{}-{}", now.wall.as_millis(), self.facts + 1),
+            score: id.unwrap_or_else(|| format!("{}-{}", now.wall.as_millis(), self.facts + 1)),
             call,
             team: self.centre.team(&agent),
             agent,
@@ -155,15 +223,28 @@ impl Switch {
         })
     }
 
+    /// Whether somebody more may wait for the disk.
+    pub(super) fn may_note(&self) -> bool {
+        !self.journal_full && self.scoring.len() < MOST_NOTING
+    }
+
+    /// Who asked is answered as soon as a fact is on the disk.
+    pub(super) fn noted(&mut self, seq: u64, id: RequestId, reply: Reply) {
+        self.scoring.waiting.entry(seq).or_default().push((id, reply));
+    }
+
     /// A fact is on the disk, or will not be: who waits for a score is told.
     pub(super) fn score_written(&mut self, seq: u64, written: bool) {
-        let Some((id, reply)) = self.scoring.0.remove(&seq) else { return };
-        let reply = match written {
-            true => reply,
-            false => {
-                Reply::Refused("the journal has no room: the score is not written down".into())
+        for (id, reply) in self.scoring.waiting.remove(&seq).unwrap_or_default() {
+            if let Reply::Scored { score, .. } = &reply {
+                match (written, self.scoring.given.get_mut(score)) {
+                    (true, Some(given)) => given.written = true,
+                    _ => self.scoring.forget(score),
+                }
             }
-        };
-        self.out.push_back(Output::Reply(id, reply));
+            let none = || Reply::Refused("the journal has no room: it is not written down".into());
+            let reply = if written { reply } else { none() };
+            self.out.push_back(Output::Reply(id, reply));
+        }
     }
 }

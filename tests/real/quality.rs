@@ -72,6 +72,10 @@ fn forms_are_designed(at: SocketAddr, call: &str) {
     assert_eq!(ask("DELETE", "trial", None).0, 404);
     let (status, why) = ask("PUT", "trial", Some(json!({ "questions": [] })));
     assert_eq!(status, 422, "{why}");
+    assert!(
+        why["detail"].as_str().is_some_and(|why| why.contains("one question at least")),
+        "{why}"
+    );
     for (text, version) in [("安静?", 1), ("安静?", 1), ("耐心?", 2)] {
         let (status, made) = ask("PUT", "trial", form(text));
         assert_eq!((status, &made["version"]), (200, &version.into()), "{made}");
@@ -170,10 +174,26 @@ fn a_talk_is_drawn_played_scored_corrected_and_counted() {
         })
     };
     listed(1).expect("the score is in the records");
-    let (status, second) = post(BOSS, score(good, Some(&id)));
+    // An id of the program's own: asked twice, as after an answer that never came, it is one score; and it is corrected
+    // once, whether the records have that yet or not.
+    let mut corrected = score(good, Some(&id));
+    corrected["id"] = "crm-17".into();
+    let (status, second) = post(BOSS, corrected.clone());
     assert_eq!((status, &second["share"], &second["passed"]), (201, &8_800.into(), &true.into()));
+    assert_eq!(post(BOSS, corrected.clone()), (201, second.clone()), "at once");
+    let mut other = corrected.clone();
+    other["comment"] = "another".into();
+    assert_eq!(post(BOSS, other.clone()).0, 409, "the id is taken");
+    other["id"] = "crm-18".into();
+    assert_eq!(post(BOSS, other.clone()).0, 409, "it is corrected");
+    other["id"] = "no id".into();
+    assert_eq!(post(BOSS, other).0, 422);
     let all = listed(2).expect("both are kept");
     assert_eq!(all[1]["corrected_by"], second["score"], "{all}");
+    assert_eq!(
+        (post(BOSS, corrected), &second["score"]),
+        ((201, second.clone()), &"crm-17".into())
+    );
     assert_eq!(
         (&all[0]["version"], &all[0]["scorer"], &all[0]["comment"]),
         (&3.into(), &"boss".into(), &"听过".into())
