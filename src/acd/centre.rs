@@ -70,6 +70,13 @@ pub struct WrapUp {
     pub queues: Vec<String>,
 }
 
+impl WrapUp {
+    /// Whether it is a code of this queue.
+    pub(super) fn is_of(&self, queue: &str) -> bool {
+        self.queues.is_empty() || self.queues.iter().any(|own| own == queue)
+    }
+}
+
 /// The agents, the queues and the rules for all.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct House {

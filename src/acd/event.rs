@@ -61,6 +61,8 @@ pub enum What {
         code: String,
         /// What it means; empty: the queue has no codes.
         name: String,
+        /// The agent's note; empty: none.
+        text: String,
     },
     /// A caller waits.
     Entered {

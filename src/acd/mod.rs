@@ -45,4 +45,4 @@ pub use pin::Pin;
 pub use queue::{Entry, QueueId};
 pub use strategy::Strategy;
 pub use view::{AgentView, QueueView};
-pub use wrap_up::NoWrapUp;
+pub use wrap_up::{NoWrapUp, Said};

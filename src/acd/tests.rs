@@ -1229,6 +1229,59 @@ fn a_wrap_up_code_is_of_the_queue_and_given_once() {
 }
 
 #[test]
+fn a_form_has_a_code_or_its_name_and_a_note() {
+    use super::NoWrapUp::{NothingToFinish, UnknownCode};
+    use super::Said;
+    use super::centre::WrapUp;
+    let mut rules = house(&[1]);
+    let queues = vec!["care".to_owned()];
+    rules.wrap_ups = vec![WrapUp { code: "17".into(), name: "complaint".into(), queues }];
+    let mut centre = Centre::new(Rng::from_seed(1));
+    centre.configure(Time::ZERO, rules);
+    let at = |s: u64| Time::from_millis(s * 1_000);
+    let agent = centre.sign_in(at(1), "7001", "1234", "1001").expect("right");
+    let call = |n: u64| CallId::new(Wall(1), n);
+    let talk = |centre: &mut Centre, n: u64, s: u64, queue: &str| {
+        centre.enter(at(s), queue, entry(n, "139")).expect("let in");
+        assert!(centre.answered(at(s + 1), call(n), agent));
+        centre.call_over(at(s + 2), call(n));
+    };
+    let state = |centre: &Centre, s: u64| centre.agent(at(s), agent).expect("there").state.name();
+    let form = |code, text| Said { code, text, in_words: true, ..Said::default() };
+    talk(&mut centre, 1, 10, "care");
+    let codes: Vec<_> = centre.wrap_up_codes(agent).collect();
+    assert_eq!(codes, [("17", "complaint")]);
+    assert_eq!(centre.says_of(at(13), agent, &form("complain", "")), Err(UnknownCode));
+    let other = Said { call: Some(call(9)), ..form("17", "") };
+    assert_eq!(centre.says_of(at(13), agent, &other), Err(NothingToFinish), "another call");
+    let own = Said { call: Some(call(1)), ..form("complaint", "the bell is silent") };
+    assert_eq!(centre.says_of(at(14), agent, &own), Ok(()));
+    assert_eq!(state(&centre, 14), "after-call work", "it goes on");
+    assert_eq!(centre.says_of(at(15), agent, &form("17", "")), Err(NothingToFinish), "one a call");
+    assert_eq!(centre.says_of(at(15), agent, &form("", "")), Err(NothingToFinish), "says nothing");
+    let done = Said { done: true, ..form("", "") };
+    assert_eq!(centre.says_of(at(16), agent, &done), Ok(()));
+    assert_eq!(state(&centre, 16), "ready");
+    // A note alone; and by name only where there are names: what a queue without codes gets could be dialled.
+    talk(&mut centre, 2, 20, "care");
+    assert_eq!(centre.says_of(at(23), agent, &form("", "asks for the bill")), Ok(()));
+    centre.wake(at(59));
+    talk(&mut centre, 3, 60, "night");
+    for code in ["complaint", "17171717171717171"] {
+        assert_eq!(centre.says_of(at(63), agent, &form(code, "")), Err(UnknownCode), "{code}");
+    }
+    assert_eq!(centre.says_of(at(63), agent, &form("99", "")), Ok(()));
+    let told: Vec<String> = events(&mut centre)
+        .into_iter()
+        .filter_map(|what| match what {
+            What::WrapUp { code, name, text, .. } => Some(format!("{code}/{name}/{text}")),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, ["17/complaint/the bell is silent", "//asks for the bill", "99//"]);
+}
+
+#[test]
 fn who_supervises_a_team_supervises_no_other() {
     let mut rules = house(&[0, 1, 2, 3]);
     rules.agents[0].supervisor = true;
@@ -1243,9 +1296,9 @@ fn who_supervises_a_team_supervises_no_other() {
     assert_eq!(centre.may_supervise(Some("7002"), "7003"), Err("no supervisor"));
     assert_eq!(centre.supervised_by("7000"), ["7001", "7002", "7003"]);
     assert_eq!(centre.supervised_by("7001"), ["7003"]);
-    assert!(centre.supervised_by("7002").is_empty() && centre.supervised_by("9").is_empty());
-}
     assert_eq!(
         ["7000", "7001", "7002", "9"].map(|by| centre.supervises_all(by)),
         [true, false, false, false]
     );
+    assert!(centre.supervised_by("7002").is_empty() && centre.supervised_by("9").is_empty());
+}

@@ -9,7 +9,7 @@ use super::guard::Caller;
 use crate::base::CallId;
 use crate::switch::Reply;
 use crate::switch::console::DeskOrder;
-use crate::switch::cti::{Answer, How, Order, Wish};
+use crate::switch::cti::{Answer, How, Order, Why, Wish};
 
 /// The most that is written of a text that a program gave, in characters.
 const LONGEST: usize = 64;
@@ -24,7 +24,11 @@ pub(super) fn write(
     let Some(said) = said else { return };
     let peer = peer.map_or_else(|| "unknown".to_owned(), |peer| peer.to_string());
     let outcome = outcome(reply);
-    tracing::info!(target: "belfry::audit", "API: {who} at {peer}: {said}: {outcome}");
+    // Who tries what it may not is looked for in the log as those are whom the guard turns away.
+    match is_forbidden(reply) {
+        true => tracing::warn!(target: "belfry::audit", "API: {who} at {peer}: {said}: {outcome}"),
+        false => tracing::info!(target: "belfry::audit", "API: {who} at {peer}: {said}: {outcome}"),
+    }
 }
 
 /// The same of an order to the records, or about a design.
@@ -45,8 +49,12 @@ pub(super) fn said(order: &Order) -> Option<String> {
         | Order::Calls
         | Order::Agents
         | Order::Agent(_)
+        | Order::WrapUpCodes
         | Order::Queues => return None,
         Order::Make { device, to } => format!("phone {} calls {}", Short(device), Short(to)),
+        Order::Consult { device, to } => {
+            format!("phone {} calls {} meanwhile", Short(device), Short(to))
+        }
         Order::Desk { device, call, order } => {
             let what = match order {
                 DeskOrder::Answer => "answers",
@@ -72,6 +80,8 @@ pub(super) fn said(order: &Order) -> Option<String> {
                 How::Listen => "listens to",
                 How::Whisper => "whispers to",
                 How::BargeIn => "barges in on",
+                How::Disconnect => "ends the call of",
+                How::TakeOver => "takes over the call of",
             };
             format!("supervisor {} {how} agent {}", Short(by), Short(agent))
         }
@@ -85,6 +95,10 @@ pub(super) fn said(order: &Order) -> Option<String> {
             };
             format!("agent {} is {to}", Short(agent))
         }
+        Order::WrapUp { agent, code, call, done, .. } => {
+            let done = if *done { ", and has done with it" } else { "" };
+            format!("agent {} wraps up{}: code '{}'{done}", Short(agent), of(call), Short(code))
+        }
         Order::Unit { case, order, confirm } => {
             let confirmed = if *confirm { ", confirmed" } else { "" };
             format!("the unit of case {case} is told: {}{confirmed}", order.as_str())
@@ -95,6 +109,11 @@ pub(super) fn said(order: &Order) -> Option<String> {
             format!("data of call {call}: {}", names.join(", "))
         }
     })
+}
+
+fn is_forbidden(reply: Option<&Reply>) -> bool {
+    let Some(Reply::Cti(answer)) = reply else { return false };
+    matches!(**answer, Answer::Refused(Why::Forbidden, _))
 }
 
 fn outcome(reply: Option<&Reply>) -> String {
@@ -122,7 +141,6 @@ impl fmt::Display for Short<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::switch::cti::Why;
 
     #[test]
     fn orders_are_written_down_without_what_is_secret_and_questions_are_not() {
@@ -142,5 +160,8 @@ mod tests {
         assert_eq!(outcome(Some(&Reply::Cti(Box::new(refused)))), "refused: it rings");
         assert_eq!(outcome(Some(&Reply::Done("x".into()))), "done");
         assert_eq!(outcome(None), "no answer");
+        let forbidden = |why| Reply::Cti(Box::new(Answer::Refused(why, String::new())));
+        assert!(is_forbidden(Some(&forbidden(Why::Forbidden))));
+        assert!(!is_forbidden(Some(&forbidden(Why::Conflict))) && !is_forbidden(None));
     }
 }

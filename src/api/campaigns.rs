@@ -283,6 +283,22 @@ fn may(who: &Caller, deed: Deed, agent: &str) -> Result<(), Problem> {
     }
 }
 
+/// A supervising agent's token has the agents of his teams alone.
+async fn in_its_teams(app: &App, who: &Caller, agent: &str) -> Result<(), Problem> {
+    let by = who.rights.agent.as_ref().filter(|by| *by != agent);
+    let Some(by) = by.filter(|_| !who.rights.may(Deed::Administer, false)) else { return Ok(()) };
+    match app.ask(Request::Supervises(by.clone(), vec![agent.to_owned()])).await? {
+        Reply::Done(_) => Ok(()),
+        Reply::Refused(why) => {
+            let said = format!("agent {} of a campaign is commanded", agent.escape_debug());
+            let reply = Reply::Refused(why.clone());
+            audit::write(&who.rights.name, who.peer, Some(&said), Some(&reply));
+            Err(Problem::forbidden(why))
+        }
+        _ => Err(elsewhere()),
+    }
+}
+
 async fn preview(State(app): Shared, Extension(who): Who, Path(agent): Path<String>) -> Outcome {
     may(&who, Deed::SeeOwn, &agent)?;
     let offer = Request::Campaign(CampaignOrder::Offer(agent), String::new());
@@ -323,6 +339,7 @@ async fn wish(
     Asked(Wish { order }): Asked<Wish>,
 ) -> Outcome {
     may(&who, Deed::Act, &agent)?;
+    in_its_teams(&app, &who, &agent).await?;
     let (order, said) = match order {
         WishWord::Dial => (CampaignOrder::Take(agent.clone()), "dials whom a campaign shows"),
         WishWord::Skip => (CampaignOrder::Skip(agent.clone()), "skips whom a campaign shows"),

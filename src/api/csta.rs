@@ -16,6 +16,7 @@ use super::guard::Caller;
 use super::routes::{Gives, Param, Route};
 use super::{App, Problem, audit};
 use crate::access::rights::Role;
+use crate::acd::wrap_up::LONGEST_NOTE;
 use crate::base::CallId;
 use crate::switch::console::DeskOrder;
 use crate::switch::cti::{Answer, How, Order, Why, Wish};
@@ -228,6 +229,7 @@ fn transfer_routes() -> Vec<Route> {
             || post(transfer),
         ),
         Route {
+            about: "A phone that does not take the second call takes the first back.",
             gives: Gives::json(202, made),
             ..send(
                 "/v1/devices/{device}/consult",
@@ -302,9 +304,50 @@ fn agent_routes() -> Vec<Route> {
             ..Route::get("/v1/agents/{agent}/state", "SetAgentState", || put(set_agent))
         }),
         agent(Route {
-            summary: "A supervisor comes to an agent's talk (SingleStepConference)",
+            summary: "An agent says what a call was about: its wrap-up",
+            about: "In a talk for a queue, in after-call work or later, until the agent's next call: once a call. `code` is one \
+                    of `GET /v1/wrap-ups` for the call's queue, or its name; `text` a note; `call` says which call is meant \
+                    (409 where the agent had another since). With `done`, which is true unless given, after-call work ends, \
+                    or does not begin, as by `*15`; alone it ends that and says nothing. It is answered when it is on the disk.",
+            roles: ACTS,
+            params: &[AGENT],
+            asks: Some(|| {
+                object(
+                    &[],
+                    json!({
+                        "code": { "type": "string", "minLength": 1, "maxLength": 64 },
+                        "text": { "type": "string", "maxLength": LONGEST_NOTE, "description": "At most 2,000 bytes in UTF-8." },
+                        "call": call_id(),
+                        "done": { "type": "boolean" },
+                    }),
+                )
+            }),
+            gives: Gives::json(200, one),
+            ..Route::post("/v1/agents/{agent}/wrap-up", "WrapUp", || post(wrap_up))
+        }),
+        agent(Route {
+            summary: "What calls can have been about: the wrap-up codes",
+            about: "`queues` has the queues for whose calls it is; empty: all.",
+            roles: SEES,
+            gives: Gives::json(200, || {
+                let code = object(
+                    &["code", "name", "queues"],
+                    json!({
+                        "code": { "type": "string" },
+                        "name": { "type": "string" },
+                        "queues": { "type": "array", "items": { "type": "string" } },
+                    }),
+                );
+                json!({ "type": "array", "items": code })
+            }),
+            refuses: &[503],
+            ..Route::get("/v1/wrap-ups", "ListWrapUps", || get(list_wrap_ups))
+        }),
+        agent(Route {
+            summary: "A supervisor comes to an agent's talk, ends it or takes it over (SingleStepConference)",
             about: "The supervisor's phone is called for it. `listen` is silent participation; `whisper` is heard by the agent \
-                    alone, `barge_in` by both. `by` is an agent who is a supervisor, and signed in.",
+                    alone, `barge_in` by both; with `take_over` he talks in the agent's place. `disconnect` ends the call. \
+                    `by` is an agent who is a supervisor, and signed in.",
             roles: SUPERVISES,
             params: &[AGENT],
             asks: Some(|| {
@@ -312,7 +355,7 @@ fn agent_routes() -> Vec<Route> {
                     &["by", "how"],
                     json!({
                         "by": { "type": "string", "minLength": 1, "maxLength": 40 },
-                        "how": { "enum": ["listen", "whisper", "barge_in"] },
+                        "how": { "enum": ["listen", "whisper", "barge_in", "disconnect", "take_over"] },
                     }),
                 )
             }),
@@ -357,6 +400,7 @@ fn shown(answer: Answer, status: StatusCode) -> Outcome {
         Answer::Calls(calls) => Given(StatusCode::OK, calls).into_response(),
         Answer::Agents(agents) => Given(StatusCode::OK, agents).into_response(),
         Answer::Agent(agent) => Given(StatusCode::OK, agent).into_response(),
+        Answer::WrapUpCodes(codes) => Given(StatusCode::OK, codes).into_response(),
         Answer::Made(call) => Given(status, json!({ "call": call })).into_response(),
         Answer::Done(text) => Given(status, json!({ "done": text })).into_response(),
         Answer::Refused(why, text) => {
@@ -411,6 +455,21 @@ struct AgentState {
     device: Option<String>,
     pin: Option<String>,
     code: Option<u16>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrapUp {
+    code: Option<String>,
+    #[serde(default)]
+    text: String,
+    call: Option<String>,
+    #[serde(default = "yes")]
+    done: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 #[derive(Deserialize)]
@@ -542,8 +601,8 @@ async fn consult(
 ) -> Outcome {
     let hold = Order::Desk { device: device.clone(), call: None, order: DeskOrder::Hold };
     order(&app, &who, StatusCode::OK, hold).await?;
-    let make = Order::Make { device: device.clone(), to };
-    let made = order(&app, &who, StatusCode::ACCEPTED, make).await;
+    let consult = Order::Consult { device: device.clone(), to };
+    let made = order(&app, &who, StatusCode::ACCEPTED, consult).await;
     if made.is_err() {
         // Nobody is asked: whoever waits is not left on hold. How that went is in the log.
         let back = Order::Desk { device, call: None, order: DeskOrder::Resume };
@@ -597,6 +656,24 @@ async fn set_agent(
         }
     };
     order(&app, &who, StatusCode::OK, Order::SetAgent { agent, to }).await
+}
+
+async fn wrap_up(
+    State(app): Shared,
+    Extension(who): Who,
+    Path(agent): Path<String>,
+    Asked(WrapUp { code, text, call, done }): Asked<WrapUp>,
+) -> Outcome {
+    let code = code.unwrap_or_default();
+    if code.is_empty() && text.is_empty() && !done {
+        return Err(Problem::unprocessable("a wrap-up has a `code`, a `text` or `done`"));
+    }
+    let call = maybe(call)?;
+    order(&app, &who, StatusCode::OK, Order::WrapUp { agent, code, text, call, done }).await
+}
+
+async fn list_wrap_ups(State(app): Shared, Extension(who): Who) -> Outcome {
+    order(&app, &who, StatusCode::OK, Order::WrapUpCodes).await
 }
 
 async fn watch(

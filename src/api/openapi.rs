@@ -244,6 +244,7 @@ fn event() -> Value {
         "agent?",
         "reason?",
         "code?",
+        "text?",
         "pending?",
     ];
     let list = || json!({ "type": "array", "items": { "type": "string" } });

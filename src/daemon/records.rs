@@ -7,6 +7,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde_json::Value;
 use tokio::runtime::Handle;
 
 use super::files::counted;
@@ -14,6 +15,11 @@ use crate::base::CallId;
 use crate::console::{Answer, render};
 use crate::store::query::{CallRecord, CallRow, LegRow, Records};
 use crate::wire::q850::Cause;
+
+/// The longest that is shown of a fact, in characters.
+const LONGEST_DETAILS: usize = 160;
+/// What of a fact stands in other columns and tables.
+const ELSEWHERE: &[&str] = &["seq", "wall", "kind", "call", "sound"];
 
 /// The last `count` calls, the newest first; `waiting`: facts that a database that is away does not have yet. Called on
 /// a thread of the runtime that may block.
@@ -119,12 +125,47 @@ fn whole(record: &CallRecord, zone: &TimeZone) -> String {
     });
     part(&["SURVEY", "QUESTION", "KEY", "ABOUT"], answers.collect());
     let about = record.wrap_ups.iter().map(|w| {
-        vec![w.code.clone(), w.name.clone(), w.queue.clone(), w.agent.clone(), at(Some(w.wall))]
+        let (code, name, queue, agent) = (&w.code, &w.name, &w.queue, &w.agent);
+        let mut row: Vec<String> = [code, name, queue, agent].map(Clone::clone).into();
+        row.extend([at(Some(w.wall)), w.text.replace(['\n', '\t'], " ")]);
+        row
     });
-    part(&["WRAP-UP", "MEANS", "QUEUE", "AGENT", "SAID"], about.collect());
-    let events = record.events.iter().map(|event| vec![at(Some(event.wall)), event.kind.clone()]);
-    part(&["WHEN", "WHAT"], events.collect());
+    part(&["WRAP-UP", "MEANS", "QUEUE", "AGENT", "SAID", "NOTE"], about.collect());
+    let events = record
+        .events
+        .iter()
+        .map(|event| vec![at(Some(event.wall)), event.kind.clone(), details(&event.body)]);
+    part(&["WHEN", "WHAT", ""], events.collect());
     text
+}
+
+/// What a fact says, in a line: `agent=7001 event=supervised by=7900 act=whisper`. What other columns have is left out, and
+/// a leg's figures, which stand above.
+fn details(body: &Value) -> String {
+    let mut text = String::new();
+    said(body, "", &mut text);
+    if text.chars().count() > LONGEST_DETAILS {
+        text = text.chars().take(LONGEST_DETAILS - 1).chain(['…']).collect();
+    }
+    text
+}
+
+fn said(value: &Value, name: &str, text: &mut String) {
+    let word = match value {
+        Value::Object(all) => {
+            let named = all.iter().filter(|(name, _)| !ELSEWHERE.contains(&name.as_str()));
+            return named.for_each(|(name, value)| said(value, name, text));
+        }
+        Value::Null | Value::Array(_) => return,
+        Value::String(word) if word.is_empty() => return,
+        Value::String(word) => word.replace(char::is_control, " "),
+        other => other.to_string(),
+    };
+    let gap = if text.is_empty() { "" } else { " " };
+    *text += &match word.contains(' ') {
+        true => format!("{gap}{name}=\"{word}\""),
+        false => format!("{gap}{name}={word}"),
+    };
 }
 
 fn leg(leg: &LegRow, zone: &TimeZone) -> Vec<String> {
@@ -189,6 +230,35 @@ fn ended(cause: Option<i64>, by: Option<&str>, at: Option<i64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_says_who_and_what() {
+        use crate::base::CallId;
+        use crate::switch::fact::{AgentFact, Fact, FactKind, QueueFact};
+        let call = CallId::new(crate::base::Wall(1), 1);
+        let of = |kind| {
+            let fact = Fact { seq: 9, wall: crate::base::Wall(5), kind };
+            details(&serde_json::to_value(fact).expect("JSON"))
+        };
+        let what = AgentFact::Supervised {
+            by: "7900".into(),
+            act: "whisper".into(),
+            call: Some(call),
+            refused: String::new(),
+        };
+        let text = of(FactKind::Agent { agent: "7001".into(), what });
+        for word in ["agent=7001", "by=7900", "act=whisper", "event=supervised"] {
+            assert!(text.contains(word), "{text}");
+        }
+        assert!(!text.contains(&call.to_string()) && !text.contains("seq"), "{text}");
+        let what =
+            QueueFact::Answered { agent: "7001".into(), waited_ms: 4, rang_ms: 2, back: false };
+        let text = of(FactKind::Queue { queue: "care".into(), call, what });
+        assert!(text.contains("queue=care") && text.contains("event=answered"), "{text}");
+        let value = "two\nlines".repeat(100);
+        let text = of(FactKind::CallField { call, name: "n".into(), value });
+        assert!(!text.contains('\n') && text.chars().count() == LONGEST_DETAILS, "{text}");
+    }
 
     #[test]
     fn a_time_is_the_node_s() {

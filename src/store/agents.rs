@@ -13,11 +13,11 @@ pub(super) fn statements<'q>(
     agent: &'q str,
     what: &'q AgentFact,
 ) -> Vec<Statement<'q>> {
-    if let AgentFact::WrapUp { call, queue, code, name } = what {
-        let insert = "INSERT INTO wrap_ups (call, agent, queue, code, name, wall) \
-                      VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+    if let AgentFact::WrapUp { call, queue, code, name, text } = what {
+        let insert = "INSERT INTO wrap_ups (call, agent, queue, code, name, wall, text) \
+                      VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
         let insert = query(insert).bind(call.to_string()).bind(agent).bind(queue);
-        return vec![insert.bind(code).bind(name).bind(fact.wall.0)];
+        return vec![insert.bind(code).bind(name).bind(fact.wall.0).bind(text)];
     }
     if let AgentFact::Pending { state, reason, code, .. } = what {
         let update = "UPDATE agent_states SET pending = ?, pending_reason = ?, pending_code = ? \

@@ -140,7 +140,7 @@ impl Applier {
                 return Over::Trouble(trouble);
             }
             let zone = self.state.zone.borrow().clone();
-            if let Err(trouble) = roll_up.turn(database, (first_kept, &zone), Instant::now()).await
+            if let Err(trouble) = roll_up.turn(database, (kept.calls, &zone), Instant::now()).await
             {
                 return Over::Trouble(trouble);
             }

@@ -38,6 +38,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("schema_25.sql"),
     include_str!("schema_23.sql"),
     include_str!("schema_21.sql"),
+    include_str!("schema_22.sql"),
 ];
 
 /// Marks the file as ours (SQLite's `application_id`): "Blfr".

@@ -230,15 +230,17 @@ pub struct WrapUpRow {
     pub agent: String,
     /// The call's queue.
     pub queue: String,
-    /// The code.
+    /// The code; empty: a note alone.
     pub code: String,
     /// What it means.
     pub name: String,
     /// When it was said.
     pub wall: i64,
+    /// The agent's note.
+    pub text: String,
 }
 
-from_row!(WrapUpRow { agent, queue, code, name, wall });
+from_row!(WrapUpRow { agent, queue, code, name, wall } or default { text });
 
 /// A field that the dialplan noted.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -375,8 +377,7 @@ impl Records {
         if there.0 == 0 {
             return Ok(Vec::new());
         }
-        let select =
-            "SELECT agent, queue, code, name, wall FROM wrap_ups WHERE call = ? ORDER BY wall";
+        let select = "SELECT * FROM wrap_ups WHERE call = ? ORDER BY wall";
         sqlx::query_as(select).bind(call).fetch_all(&self.pool).await.map_err(self.sorted())
     }
 

@@ -924,6 +924,7 @@ fn call_backs_are_owed_over_a_restart_and_wrap_ups_stand_with_the_call() {
             queue: "care".into(),
             code: code.into(),
             name: "complaint".into(),
+            text: "the bell is silent".into(),
         },
     };
     stored(
@@ -951,6 +952,7 @@ fn call_backs_are_owed_over_a_restart_and_wrap_ups_stand_with_the_call() {
         let record = records.call(call(1)).await.unwrap().unwrap();
         let codes: Vec<&str> = record.wrap_ups.iter().map(|row| row.code.as_str()).collect();
         assert_eq!(codes, ["17"], "the first");
+        assert_eq!(record.wrap_ups[0].text, "the bell is silent");
     });
 }
 

@@ -194,8 +194,8 @@ impl Switch {
                 let what = AgentFact::SignInRefused { phone, why: word_of(&why) };
                 FactKind::Agent { agent, what }
             }
-            What::WrapUp { agent, call, queue, code, name } => {
-                FactKind::Agent { agent, what: AgentFact::WrapUp { call, queue, code, name } }
+            What::WrapUp { agent, call, queue, code, name, text } => {
+                FactKind::Agent { agent, what: AgentFact::WrapUp { call, queue, code, name, text } }
             }
             of_queue => queue_fact(now, of_queue),
         };

@@ -478,6 +478,9 @@ impl Switch {
     /// What an event of the centre says that an agent has said of a call.
     pub(super) fn campaign_code(&self, what: &What) -> Option<(AgentId, CallId, String)> {
         let What::WrapUp { agent, call, code, .. } = what else { return None };
+        if code.is_empty() {
+            return None;
+        }
         Some((self.centre.numbered(agent)?, *call, code.clone()))
     }
 

@@ -17,6 +17,7 @@ impl Switch {
             ("held keys", self.holding.len()),
             ("keys by INFO", self.info_keys.len()),
             ("orders to desk phones", self.desks.len()),
+            ("consultations that ring", self.consults.len()),
             ("questions", self.asked.len()),
             ("conferences", self.rooms.len()),
             ("supervised talks", self.supervising.len()),

@@ -14,7 +14,7 @@ mod agents;
 use serde::{Deserialize, Serialize};
 
 use crate::access::rights::{Deed, Rights};
-use crate::acd::AgentView;
+use crate::acd::{AgentView, Said};
 use crate::base::{CallId, LegId, Now};
 use crate::call::Connection;
 use crate::call::supervise::{Act, Manner};
@@ -50,6 +50,14 @@ pub enum Order {
     Queues,
     /// MakeCall: the phone answers by itself or rings, and then calls the number.
     Make {
+        /// The phone.
+        device: String,
+        /// The number, as the phone would dial it.
+        to: String,
+    },
+    /// The second part of ConsultationCall: the same by a phone that holds its call, which it takes back if it does
+    /// not take this one.
+    Consult {
         /// The phone.
         device: String,
         /// The number, as the phone would dial it.
@@ -119,6 +127,21 @@ pub enum Order {
         /// To what.
         to: Wish,
     },
+    /// The wrap-up codes of the configuration.
+    WrapUpCodes,
+    /// An agent says what a call was about.
+    WrapUp {
+        /// The agent.
+        agent: String,
+        /// The code, or its name; empty: none.
+        code: String,
+        /// A note; empty: none.
+        text: String,
+        /// Of which call; none: the last that it had.
+        call: Option<CallId>,
+        /// Whether it has done with the call: after-call work ends, or does not begin.
+        done: bool,
+    },
     /// Tell the unit of a case something in its call.
     Unit {
         /// The case.
@@ -142,6 +165,10 @@ pub enum How {
     Whisper,
     /// Is heard by both.
     BargeIn,
+    /// Ends the call.
+    Disconnect,
+    /// Talks in the agent's place.
+    TakeOver,
 }
 
 /// What an agent is to be.
@@ -191,14 +218,27 @@ pub enum Answer {
     Calls(Vec<Call>),
     /// To [`Order::Agents`].
     Agents(Vec<Agent>),
-    /// To [`Order::Agent`] and [`Order::SetAgent`].
+    /// To [`Order::Agent`], [`Order::SetAgent`] and [`Order::WrapUp`].
     Agent(Agent),
+    /// To [`Order::WrapUpCodes`].
+    WrapUpCodes(Vec<WrapUpCode>),
     /// To [`Order::Make`].
     Made(CallId),
     /// It was done; says what.
     Done(String),
     /// It was not.
     Refused(Why, String),
+}
+
+/// A wrap-up code: what a call was about.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WrapUpCode {
+    /// What is dialled.
+    pub code: String,
+    /// What it means.
+    pub name: String,
+    /// The queues for whose calls it is; none: all.
+    pub queues: Vec<String>,
 }
 
 /// A call with its connections.
@@ -300,8 +340,15 @@ impl Switch {
     ) -> Option<Reply> {
         let answer = match order {
             Order::Desk { device, call, order } => {
-                match self.cti_phone(now, rights, Deed::Act, &device) {
+                match self.cti_phone(rights, Deed::Act, &device) {
                     Ok(()) => return self.desk_order(now, id, &device, call, order),
+                    Err(refused) => Err(refused),
+                }
+            }
+            Order::WrapUp { agent, code, text, call, done } => {
+                let said = Said { code: &code, text: &text, call, in_words: true, done };
+                match self.cti_wrap_up(now, id, rights, &agent, &said) {
+                    Ok(answer) => return answer,
                     Err(refused) => Err(refused),
                 }
             }
@@ -318,18 +365,18 @@ impl Switch {
     fn cti_now(&mut self, now: Now, rights: &Rights, order: Order) -> Outcome {
         match order {
             Order::Device(device) => {
-                self.cti_phone(now, rights, Deed::SeeOwn, &device)?;
+                self.cti_phone(rights, Deed::SeeOwn, &device)?;
                 Ok(Answer::Device(self.cti_device(now, &device)))
             }
             Order::Call(call) => {
-                self.cti_call(now, rights, Deed::SeeOwn, call)?;
+                self.cti_call(rights, Deed::SeeOwn, call)?;
                 let active = self.calls.get(&call).ok_or_else(|| gone(call))?;
                 Ok(Answer::Call(self.cti_view(now, active)))
             }
             Order::Calls => {
                 let seen = |active: &&Active| {
                     rights.sees_all() || {
-                        rights.may(Deed::SeeOwn, self.is_own_call(now, rights, active))
+                        rights.may(Deed::SeeOwn, self.is_own_call(rights, active))
                     }
                 };
                 let calls = self.calls.values().map(Box::as_ref).filter(seen);
@@ -344,14 +391,18 @@ impl Switch {
             Order::Agent(number) => self.cti_agent(now, rights, &number, Deed::SeeOwn),
             Order::SetAgent { agent, to } => self.cti_set_agent(now, rights, &agent, to),
             Order::Make { device, to } => {
-                self.cti_phone(now, rights, Deed::Act, &device)?;
-                self.make_call(now, &device, &to)
-                    .map(Answer::Made)
-                    .or_else(|e| no(Why::Conflict, e))
+                self.cti_phone(rights, Deed::Act, &device)?;
+                let made = self.make_call(now, &device, &to);
+                made.map(Answer::Made).or_else(|e| no(Why::Conflict, e))
+            }
+            Order::Consult { device, to } => {
+                self.cti_phone(rights, Deed::Act, &device)?;
+                let made = self.consult_call(now, &device, &to);
+                made.map(Answer::Made).or_else(|e| no(Why::Conflict, e))
             }
             Order::Clear { device, call } => self.cti_clear(now, rights, &device, call),
             Order::ClearCall(call) => {
-                self.cti_call(now, rights, Deed::Supervise, call)?;
+                self.cti_call(rights, Deed::Supervise, call)?;
                 self.end_call(now, call, EndedBy::Program);
                 Ok(Answer::Done(format!("call {call} is being ended")))
             }
@@ -363,7 +414,7 @@ impl Switch {
                 self.cti_confer(now, rights, &device, [held, active])
             }
             Order::Deflect { device, call, to } => {
-                self.cti_phone(now, rights, Deed::Act, &device)?;
+                self.cti_phone(rights, Deed::Act, &device)?;
                 let rings = |s: &Switch, leg: LegId| s.rings(leg);
                 let leg = self.cti_line(&device, call, rings, "rings at")?;
                 number(&to)?;
@@ -376,7 +427,10 @@ impl Switch {
                 self.cti_unit(now, rights, case, order, confirm)
             }
             Order::Data(call, data) => self.cti_data(now, rights, call, data),
-            Order::Desk { .. } | Order::Queues => no(Why::Invalid, "it is routed elsewhere"),
+            Order::WrapUpCodes => Ok(Answer::WrapUpCodes(self.cti_codes())),
+            Order::Desk { .. } | Order::Queues | Order::WrapUp { .. } => {
+                no(Why::Invalid, "it is routed elsewhere")
+            }
         }
     }
 
@@ -391,7 +445,7 @@ impl Switch {
     ) -> Outcome {
         let call = self.care.cases.get(case).and_then(crate::care::Case::call);
         let active = call.and_then(|call| self.calls.get(&call));
-        let own = active.is_some_and(|active| self.is_own_call(now, rights, active));
+        let own = active.is_some_and(|active| self.is_own_call(rights, active));
         let deed = if order == unit::Order::Door { Deed::Supervise } else { Deed::Act };
         if !rights.may(deed, own) {
             return no(
@@ -411,18 +465,16 @@ impl Switch {
     }
 
     /// Whether the phone is there, and the program may.
-    fn cti_phone(
-        &self,
-        now: Now,
-        rights: &Rights,
-        deed: Deed,
-        device: &str,
-    ) -> Result<(), (Why, String)> {
-        if !rights.may(deed, self.is_own_phone(now, rights, device)) {
+    fn cti_phone(&self, rights: &Rights, deed: Deed, device: &str) -> Result<(), (Why, String)> {
+        let own = self.is_own_phone(rights, device);
+        if !rights.may(deed, own) {
             return no(
                 Why::Forbidden,
                 "it is not the phone at which the token's agent is signed in",
             );
+        }
+        if deed == Deed::Act && !own {
+            self.one_in_its_teams(rights, [device].into_iter())?;
         }
         match self.config.phone(device) {
             Some(_) => Ok(()),
@@ -431,31 +483,29 @@ impl Switch {
     }
 
     /// The same of a call.
-    fn cti_call(
-        &self,
-        now: Now,
-        rights: &Rights,
-        deed: Deed,
-        call: CallId,
-    ) -> Result<(), (Why, String)> {
+    fn cti_call(&self, rights: &Rights, deed: Deed, call: CallId) -> Result<(), (Why, String)> {
         let active = self.calls.get(&call);
-        let own = active.is_some_and(|active| self.is_own_call(now, rights, active));
+        let own = active.is_some_and(|active| self.is_own_call(rights, active));
         match (rights.may(deed, own), active) {
             (false, _) => no(Why::Forbidden, "the token's agent has no part in such a call"),
             (true, None) => Err(gone(call)),
+            (true, Some(active)) if deed != Deed::SeeOwn && !own => {
+                let phones = active.call.connections().iter().filter(|c| c.device.is_phone());
+                self.one_in_its_teams(rights, phones.map(|c| c.device.number()))
+            }
             (true, Some(_)) => Ok(()),
         }
     }
 
-    fn is_own_phone(&self, now: Now, rights: &Rights, device: &str) -> bool {
+    /// Asked of each connection of each call: nothing is made for it.
+    fn is_own_phone(&self, rights: &Rights, device: &str) -> bool {
         let own = rights.agent.as_deref().and_then(|number| self.centre.numbered(number));
-        let view = own.and_then(|id| self.centre.agent(now.at, id));
-        view.and_then(|view| view.phone).is_some_and(|phone| phone == device)
+        own.is_some() && self.centre.at_phone(device) == own
     }
 
-    fn is_own_call(&self, now: Now, rights: &Rights, active: &Active) -> bool {
+    fn is_own_call(&self, rights: &Rights, active: &Active) -> bool {
         let mut phones = active.call.connections().iter().filter(|c| c.device.is_phone());
-        phones.any(|c| self.is_own_phone(now, rights, c.device.number()))
+        phones.any(|c| self.is_own_phone(rights, c.device.number()))
     }
 
     /// The line of a phone that is meant.
@@ -498,7 +548,7 @@ impl Switch {
         device: &str,
         call: Option<CallId>,
     ) -> Outcome {
-        self.cti_phone(now, rights, Deed::Act, device)?;
+        self.cti_phone(rights, Deed::Act, device)?;
         if call.is_none() && self.lines.of(device).count() > 1 {
             return no(Why::Conflict, format!("phone {device} has several calls: say which"));
         }
@@ -517,7 +567,7 @@ impl Switch {
         call: Option<CallId>,
         to: &str,
     ) -> Outcome {
-        self.cti_phone(now, rights, Deed::Act, device)?;
+        self.cti_phone(rights, Deed::Act, device)?;
         number(to)?;
         let leg = self.cti_line(device, call, Switch::talks, "is talked at")?;
         if !self.may_transfer(leg) || !self.transfer(now, leg, to, false) {
@@ -530,7 +580,7 @@ impl Switch {
 
     /// The held line's party gets the other line's.
     fn cti_join(&mut self, now: Now, rights: &Rights, device: &str) -> Outcome {
-        self.cti_phone(now, rights, Deed::Act, device)?;
+        self.cti_phone(rights, Deed::Act, device)?;
         let lines = self.held_first(device);
         let [first, second] = lines[..] else {
             let why = format!("phone {device} has {} calls; two are joined", lines.len());
@@ -563,7 +613,7 @@ impl Switch {
         device: &str,
         calls: [Option<CallId>; 2],
     ) -> Outcome {
-        self.cti_phone(now, rights, Deed::Act, device)?;
+        self.cti_phone(rights, Deed::Act, device)?;
         let lines = self.held_first(device);
         let mut named = calls.into_iter().flatten();
         if let Some(other) =
@@ -598,12 +648,14 @@ impl Switch {
         if !rights.may(Deed::Supervise, own) || !(own || rights.may(Deed::Administer, false)) {
             return no(Why::Forbidden, "supervisors alone may, each by itself");
         }
-        let manner = match how {
-            How::Listen => Manner::Listen,
-            How::Whisper => Manner::Whisper,
-            How::BargeIn => Manner::Barge,
+        let act = match how {
+            How::Listen => Act::Watch(Manner::Listen),
+            How::Whisper => Act::Watch(Manner::Whisper),
+            How::BargeIn => Act::Watch(Manner::Barge),
+            How::Disconnect => Act::Disconnect,
+            How::TakeOver => Act::TakeOver,
         };
-        let order = SuperviseOrder::Talk(Act::Watch(manner));
+        let order = SuperviseOrder::Talk(act);
         match self.supervise_order(now, order, whom, by) {
             Reply::Done(text) => Ok(Answer::Done(text)),
             Reply::Refused(why) => no(Why::Conflict, why),
@@ -618,7 +670,7 @@ impl Switch {
         call: CallId,
         data: Vec<(String, String)>,
     ) -> Outcome {
-        self.cti_call(now, rights, Deed::Act, call)?;
+        self.cti_call(rights, Deed::Act, call)?;
         let named = |name: &str| {
             let fits = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
             (1..=LONGEST_NAME).contains(&name.len()) && name.chars().all(fits)
@@ -654,14 +706,13 @@ impl Switch {
         Device {
             device: device.to_owned(),
             registered: !self.registrar.lookup(now.at, device).is_empty(),
-            agent: self.agent_at(now, device),
+            agent: self.agent_at(device),
             calls: calls.map(|active| self.cti_view(now, active)).collect(),
         }
     }
 
-    fn agent_at(&self, now: Now, device: &str) -> Option<String> {
-        let id = self.centre.at_phone(device)?;
-        self.centre.agent(now.at, id).map(|view| view.number)
+    fn agent_at(&self, device: &str) -> Option<String> {
+        self.centre.at_phone(device).map(|id| self.centre.agent_number(id))
     }
 
     fn cti_view(&self, now: Now, active: &Active) -> Call {
@@ -680,7 +731,7 @@ impl Switch {
             }
             .to_owned(),
             with: c.peer.and_then(|p| active.call.get(p)).map(|p| p.device.number().to_owned()),
-            agent: c.device.is_phone().then(|| self.agent_at(now, c.device.number())).flatten(),
+            agent: c.device.is_phone().then(|| self.agent_at(c.device.number())).flatten(),
         };
         Call {
             call: active.id(),

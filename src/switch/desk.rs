@@ -19,7 +19,7 @@ use super::active::{Active, Doing};
 use super::console::{DeskOrder, Reply};
 use super::fact::{EndedBy, FactKind, Party};
 use super::leg::{Leg, Stage};
-use super::{Output, RequestId, Switch};
+use super::{Level, Output, RequestId, Switch};
 
 /// How long a phone that is to call rings.
 const RINGS: Duration = Duration::from_secs(30);
@@ -46,6 +46,33 @@ impl Switch {
         number: &str,
     ) -> Result<CallId, String> {
         self.summon(now, phone, number, Doing::Summoning(now.at + RINGS))
+    }
+
+    /// The same by a phone that holds its call for it. If it does not take this one, as phones with one line do not,
+    /// it is told to take that back: whoever waits there would hear music for ever.
+    pub(super) fn consult_call(
+        &mut self,
+        now: Now,
+        phone: &str,
+        number: &str,
+    ) -> Result<CallId, String> {
+        let call = self.make_call(now, phone, number)?;
+        self.consults.insert(call, phone.to_owned());
+        Ok(call)
+    }
+
+    /// A call is over that its phone had not taken, if it is still of those.
+    pub(super) fn consult_over(&mut self, now: Now, call: CallId) {
+        let Some(phone) = self.consults.remove(&call) else { return };
+        let held = self.line_for(&phone, None, DeskOrder::Resume);
+        let Some(session) = held.and_then(|leg| Some(self.legs.get(&leg)?.session)) else { return };
+        let told = !self.desks.contains_key(&session)
+            && self.ask(now, Command::Remote { session, hand: Hand::Talk });
+        let how = if told { "is told to take back whom it holds" } else { "holds its call still" };
+        self.log(
+            Level::Info,
+            format!("phone {phone} did not take call {call}, a consultation: it {how}"),
+        );
     }
 
     /// The same; what the call waits for.

@@ -161,6 +161,7 @@ impl Switch {
         let step = match &mut active.doing {
             Doing::Dialling(dialing) => dialing.hunt.answered(leg_id),
             Doing::Summoning(_) => {
+                self.consults.remove(&id);
                 if !self.campaign_answered(now, id, leg_id) {
                     self.begin_plan(now, leg_id);
                 }

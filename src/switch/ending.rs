@@ -334,6 +334,7 @@ impl Switch {
         let Some(active) = self.calls.remove(&id) else { return };
         self.due.remove(&(active.wake, id));
         self.back_over(now, id, active.ended);
+        self.consult_over(now, id);
         let (cause, by) = active.ended.unwrap_or((Cause::NORMAL_CLEARING, EndedBy::Plan));
         let total_ms = now.at.since(active.call.began).as_millis() as u64;
         self.fact(

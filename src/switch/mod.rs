@@ -189,6 +189,8 @@ pub struct Switch {
     registering: registering::Registering,
     /// Orders to desk phones that have not said anything to them yet.
     desks: BTreeMap<SessionId, desk::Told>,
+    /// Consultations that a phone has not taken yet, and the phone.
+    consults: BTreeMap<CallId, String>,
     alarms: alarm::Alarms,
     /// Whose calls an operator watches.
     tracing: crate::call::traced::Traced,
@@ -300,6 +302,7 @@ impl Switch {
             outside: outside::Outside::default(),
             registering: registering::Registering::default(),
             desks: BTreeMap::new(),
+            consults: BTreeMap::new(),
             alarms: alarm::Alarms::default(),
             tracing: crate::call::traced::Traced::default(),
             messages: messages::Messages::since(last_fact),

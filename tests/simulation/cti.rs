@@ -9,7 +9,7 @@ use belfry::switch::fact::{AgentFact, EndedBy, FactKind};
 use belfry::switch::{Reply, Request};
 
 use super::consulting::{ALL, CALLER, hears};
-use super::house::House;
+use super::house::{House, MUSIC_HZ, hz};
 
 const PLAN: &str = "
 [[route]]
@@ -37,12 +37,17 @@ pin = \"4711\"
 role = \"supervisor\"
 [[queue]]
 name = \"care\"
-agents = [\"7001\"]
+agents = [\"7001\", \"7002\"]
 ";
 
 /// Phones 1001 to 1004, registered, that do what they are told.
 fn house(seed: u64) -> House {
-    let mut house = House::with_sections(PLAN, CENTRE, seed);
+    house_with("", seed)
+}
+
+/// With more sections in the configuration.
+fn house_with(more: &str, seed: u64) -> House {
+    let mut house = House::with_sections(PLAN, &format!("{CENTRE}{more}"), seed);
     for n in 0..4 {
         house.register(n);
         let phone = house.phones[n];
@@ -422,4 +427,146 @@ fn data_is_put_to_a_call_and_a_supervisor_listens_for_itself_alone() {
     house.until_state(caller, State::Ended(0));
     house.ends_clean();
     assert_eq!(why(ask(&mut house, &boss, Order::Call(call))), Why::NotFound);
+}
+
+/// R24: a program gives what a call was about, by the code or its name, with a note; after-call work ends with it or goes
+/// on, and what came is answered when it is on the disk.
+#[test]
+fn a_form_is_filled_in_after_a_call() {
+    const CODES: &str = "[[wrap_up]]\ncode = \"17\"\nname = \"complaint\"\n";
+    let mut house = house_with(CODES, 50);
+    let own = rights(&[Role::Agent], Some("7001"));
+    let other = rights(&[Role::Agent], Some("7002"));
+    let form = |code: &str, text: &str, call, done| Order::WrapUp {
+        agent: "7001".into(),
+        code: code.into(),
+        text: text.into(),
+        call,
+        done,
+    };
+    assert_eq!(why(ask(&mut house, &own, form("17", "", None, true))), Why::Conflict, "signed out");
+    agent(log_on(&mut house, &own, "7001", "1001", "4711"));
+    let (caller, alice) = (house.caller, house.phones[0]);
+    house.talk(caller, "800", alice);
+    house.world.run(Duration::from_millis(200));
+    let Answer::Calls(calls) = ask(&mut house, &own, Order::Calls) else { panic!("calls") };
+    let call = Some(calls[0].call);
+    house.hang_up(caller);
+    house.world.run(Duration::from_secs(1));
+    let Answer::WrapUpCodes(codes) = ask(&mut house, &own, Order::WrapUpCodes) else { panic!() };
+    assert_eq!((codes[0].code.as_str(), codes[0].name.as_str()), ("17", "complaint"));
+    assert_eq!(why(ask(&mut house, &other, form("17", "", call, true))), Why::Forbidden);
+    let Answer::Refused(Why::Invalid, said) = ask(&mut house, &own, form("18", "", call, true))
+    else {
+        panic!("no such code")
+    };
+    assert!(said.contains("17 (complaint)"), "what there is is named: {said}");
+    for text in ["x".repeat(2_001), "\u{7}".into()] {
+        assert_eq!(why(ask(&mut house, &own, form("17", &text, call, true))), Why::Invalid);
+    }
+    // The disk is slow: nothing is said to be noted before it is.
+    house.world.disk_is_well = false;
+    let order = Request::Cti(own.clone(), form("complaint", "the bell\nis silent", call, false));
+    assert!(house.world.ask(order).is_none() && house.world.late_reply().is_none());
+    house.world.disk_is_well = true;
+    let wraps = |house: &House| -> Vec<(u64, String, String)> {
+        let of = |fact: &belfry::switch::fact::Fact| match &fact.kind {
+            FactKind::Agent { what: AgentFact::WrapUp { code, text, .. }, .. } => {
+                Some((fact.seq, code.clone(), text.clone()))
+            }
+            _ => None,
+        };
+        house.world.facts.iter().filter_map(of).collect()
+    };
+    let (seq, code, text) = wraps(&house)[0].clone();
+    assert_eq!((code.as_str(), text.as_str()), ("17", "the bell\nis silent"));
+    house.world.input(belfry::switch::Input::Durable(seq));
+    let Some(Reply::Cti(answer)) = house.world.late_reply() else { panic!("it is on the disk") };
+    assert_eq!(agent(*answer).state, "working_after_call", "it goes on");
+    assert_eq!(why(ask(&mut house, &own, form("17", "", call, false))), Why::Conflict, "once");
+    assert_eq!(agent(ask(&mut house, &own, form("", "", None, true))).state, "ready");
+    assert_eq!(wraps(&house).len(), 1);
+    house.ends_clean();
+}
+
+/// R20: a token that acts for a supervising agent commands the agents of that one's teams, and no others.
+#[test]
+fn a_supervisor_of_a_team_commands_its_agents_alone() {
+    const TEAMS: &str = "[[team]]\nname = \"day\"\nmembers = [\"7001\"]\nsupervisors = [\"7900\"]\n\
+                         [[team]]\nname = \"night\"\nmembers = [\"7002\"]\n";
+    let mut house = house_with(TEAMS, 51);
+    let boss = rights(&[Role::Supervisor], Some("7900"));
+    let free = rights(&[Role::Supervisor], None);
+    for (number, device, pin) in [("7001", "1001", "4711"), ("7002", "1002", "4712")] {
+        agent(log_on(&mut house, &admin(), number, device, pin));
+    }
+    let set = |agent: &str, to| Order::SetAgent { agent: agent.into(), to };
+    assert_eq!(agent(ask(&mut house, &boss, set("7001", Wish::NotReady(0)))).reason, "forced");
+    for to in [Wish::NotReady(0), Wish::LogOff, Wish::AfterCall, Wish::Ready] {
+        assert_eq!(why(ask(&mut house, &boss, set("7002", to))), Why::Forbidden);
+    }
+    let seen = agent(ask(&mut house, &boss, Order::Agent("7002".into())));
+    assert_eq!(seen.state, "ready", "nothing was done, and it is seen");
+    let refused = |fact: &&FactKind| matches!(fact, FactKind::Agent { agent, what: AgentFact::Supervised { refused, .. } } if agent == "7002" && !refused.is_empty());
+    assert_eq!(house.facts("agent").into_iter().filter(|fact| refused(fact)).count(), 4);
+    // A talk of the night's agent with nobody of the day.
+    let (caller, bob) = (house.caller, house.phones[1]);
+    house.talk(caller, "800", bob);
+    house.world.run(Duration::from_millis(200));
+    let Answer::Calls(calls) = ask(&mut house, &boss, Order::Calls) else { panic!("calls") };
+    let call = calls[0].call;
+    let clear = || Order::Clear { device: "1002".into(), call: None };
+    let transfer = || Order::Transfer { device: "1002".into(), call: None, to: "1003".into() };
+    for order in [clear(), transfer(), Order::ClearCall(call), make("1002", "1003")] {
+        assert_eq!(why(ask(&mut house, &boss, order)), Why::Forbidden);
+    }
+    house.hear_each_other(caller, bob);
+    // Who acts for no agent has all; and so has a supervisor whom no team lists.
+    assert!(matches!(ask(&mut house, &free, clear()), Answer::Done(_)));
+    house.until_state(bob, State::Ended(0));
+    house.world.run(Duration::from_secs(1));
+    house.ends_clean();
+}
+
+/// R2, R9: a phone that takes no second call takes back whom it held for it.
+#[test]
+fn a_consultation_that_the_phone_refuses_gives_the_customer_back() {
+    let mut house = house(52);
+    agent(log_on(&mut house, &admin(), "7001", "1001", "4711"));
+    let (caller, alice) = (house.caller, house.phones[0]);
+    house.talk(caller, "800", alice);
+    house.world.run(Duration::from_millis(200));
+    let hold = ask(&mut house, &admin(), desk("1001", None, DeskOrder::Hold));
+    assert!(matches!(hold, Answer::Done(_)));
+    house.world.run(Duration::from_millis(500));
+    assert_eq!(house.hears(caller, &[MUSIC_HZ, hz(0)]), Some(MUSIC_HZ));
+    let consult = Order::Consult { device: "1001".into(), to: "1003".into() };
+    made(ask(&mut house, &admin(), consult));
+    house.world.run(Duration::from_secs(2));
+    house.hear_each_other(caller, alice);
+    house.hang_up(caller);
+    house.ends_clean();
+}
+
+/// R20: a program has a supervisor end a talk, or take it over.
+#[test]
+fn a_supervisor_takes_a_talk_over_and_ends_it_by_order() {
+    let mut house = house(53);
+    agent(log_on(&mut house, &admin(), "7001", "1001", "4711"));
+    agent(log_on(&mut house, &admin(), "7900", "1003", "4711"));
+    let boss = rights(&[Role::Supervisor], Some("7900"));
+    let (caller, alice, carol) = (house.caller, house.phones[0], house.phones[2]);
+    house.talk(caller, "800", alice);
+    house.world.run(Duration::from_millis(200));
+    let watch = |how| Order::Watch { agent: "7001".into(), by: "7900".into(), how };
+    assert!(matches!(ask(&mut house, &boss, watch(How::TakeOver)), Answer::Done(_)));
+    house.until_state(alice, State::Ended(0));
+    house.hear_each_other(caller, carol);
+    house.hang_up(caller);
+    house.ends_clean();
+    house.talk(caller, "800", alice);
+    house.world.run(Duration::from_millis(200));
+    assert!(matches!(ask(&mut house, &boss, watch(How::Disconnect)), Answer::Done(_)));
+    house.until_state(alice, State::Ended(0));
+    house.ends_clean();
 }

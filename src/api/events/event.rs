@@ -68,7 +68,10 @@ pub const KINDS: &[(&str, &str)] = &[
     ("AgentBusy", "The agent has a call (`reason`: ringing, talking, other_call)."),
     ("AgentWorkingAfterCall", "The agent finishes what the call was about."),
     ("AgentPending", "The agent will be in `pending` when its talk is over."),
-    ("AgentWrapUp", "The agent has said what the call was about (`code`)."),
+    (
+        "AgentWrapUp",
+        "The agent has said what the call was about (`code`, and `text`, which a token of the role read alone does not get).",
+    ),
     ("DoNotDisturb", "`device` wants no calls, or wants some again (`to`)."),
     ("Forwarding", "`device` has its calls sent to `to`, or no more."),
     ("BackInService", "`device` is registered, or the gateway answers."),
@@ -151,6 +154,9 @@ pub struct Event {
     /// The code of a break, or of what a call was about.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub code: String,
+    /// What the agent has noted of a call.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
     /// The state that an agent will be in.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub pending: String,

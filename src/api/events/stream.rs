@@ -8,6 +8,7 @@
 //!
 //! A stream that ends in good order says why and where to go on.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -196,6 +197,19 @@ fn known(kind: &str) -> bool {
     super::event::KINDS.iter().any(|(name, _)| *name == kind)
 }
 
+/// Whether it gets what agents note of calls: who acts for them, or supervises. A wallboard does not.
+fn sees_notes(rights: &Rights) -> bool {
+    rights.has_any(&[Role::Agent, Role::Supervisor])
+}
+
+/// An event as far as it is seen.
+fn seen(event: &Event, notes: bool) -> Cow<'_, Event> {
+    match notes || event.text.is_empty() {
+        true => Cow::Borrowed(event),
+        false => Cow::Owned(Event { text: String::new(), ..event.clone() }),
+    }
+}
+
 /// What a stream says next.
 enum Told {
     Event(Arc<Event>),
@@ -210,6 +224,7 @@ struct Stream {
     stopping: watch::Receiver<bool>,
     pass: Pass,
     masked: bool,
+    notes: bool,
     heartbeat: Interval,
     ended: bool,
 }
@@ -220,15 +235,17 @@ impl Stream {
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (waiting, masked) = (Default::default(), pass.rights().masked);
-        Stream { reader, waiting, stopping, pass, masked, heartbeat, ended: false }
+        let notes = sees_notes(pass.rights());
+        Stream { reader, waiting, stopping, pass, masked, notes, heartbeat, ended: false }
     }
 
     /// An event as this reader gets it.
     fn written(&self, event: &Event) -> String {
+        let event = seen(event, self.notes);
         if !self.masked {
-            return serde_json::to_string(event).unwrap_or_default();
+            return serde_json::to_string(&event).unwrap_or_default();
         }
-        let mut value = serde_json::to_value(event).unwrap_or_default();
+        let mut value = serde_json::to_value(&event).unwrap_or_default();
         mask::in_json(&mut value);
         value.to_string()
     }
@@ -315,7 +332,8 @@ async fn page(
 ) -> Result<impl IntoResponse, Problem> {
     let mut reader = asked.reader(&app, &rights, None)?;
     let events = reader.now().await.map_err(|end| Problem::unavailable(end.reason()))?;
-    let events: Vec<&Event> = events.iter().map(Arc::as_ref).collect();
+    let notes = sees_notes(&rights);
+    let events: Vec<Cow<'_, Event>> = events.iter().map(|event| seen(event, notes)).collect();
     Ok(Given(StatusCode::OK, json!({ "events": events, "next": reader.cursor() })))
 }
 

@@ -358,7 +358,9 @@ impl Teller {
                 code: if *code == 0 { String::new() } else { code.to_string() },
                 ..about("AgentPending")
             },
-            AgentFact::WrapUp { code, .. } => Event { code: code.clone(), ..about("AgentWrapUp") },
+            AgentFact::WrapUp { code, text, .. } => {
+                Event { code: code.clone(), text: text.clone(), ..about("AgentWrapUp") }
+            }
             AgentFact::Supervised { by, act, refused, .. } if refused.is_empty() => {
                 let participation = match act.as_str() {
                     "listen" => "silent",

@@ -62,7 +62,9 @@ pub(super) fn refused(order: &Order, why: Why) -> Refused {
         Why::NotFound => not_found(order),
         Why::Forbidden => match order {
             Order::SetAgent { to: Wish::LogOn { .. }, .. } => operation("invalidAgentPassword"),
-            Order::Make { .. } => operation("privilegeViolationCallingDevice"),
+            Order::Make { .. } | Order::Consult { .. } => {
+                operation("privilegeViolationCallingDevice")
+            }
             _ => operation("privilegeViolationSpecifiedDevice"),
         },
         Why::Conflict => conflict(order),
@@ -83,7 +85,9 @@ fn not_found(order: &Order) -> Refused {
         Order::Call(_) | Order::ClearCall(_) | Order::Data(..) => operation("invalidCallID"),
         Order::Make { .. } => operation("invalidCallingDeviceID"),
         Order::SetAgent { to: Wish::LogOn { .. }, .. } => NOT_A_DEVICE,
-        Order::Agent(_) | Order::SetAgent { .. } | Order::Watch { .. } => NOT_AN_AGENT,
+        Order::Agent(_) | Order::SetAgent { .. } | Order::WrapUp { .. } | Order::Watch { .. } => {
+            NOT_AN_AGENT
+        }
         _ => NOT_A_DEVICE,
     }
 }

@@ -3,14 +3,18 @@
 //!
 //! An agent's own token wishes as the agent does; a supervisor's forces, and that is written down with who did.
 
-use super::{Agent, Answer, Outcome, Why, Wish, no};
+use super::{Agent, Answer, Outcome, Why, Wish, WrapUpCode, no};
 use crate::access::rights::{Deed, Rights};
 use crate::acd::agent::{AgentState, Busy, Input, Reason};
 use crate::acd::event::{Cause, SignInRefusal};
-use crate::acd::{AgentView, NoWrapUp};
+use crate::acd::wrap_up::{LONGEST_CODE, LONGEST_NOTE};
+use crate::acd::{AgentView, NoWrapUp, Said};
 use crate::base::Now;
-use crate::switch::Switch;
 use crate::switch::console::{AgentOrder, Reply};
+use crate::switch::{RequestId, Switch};
+
+/// Codes that a refusal names.
+const MOST_NAMED: usize = 20;
 
 impl Switch {
     pub(super) fn cti_agent(&self, now: Now, rights: &Rights, number: &str, deed: Deed) -> Outcome {
@@ -34,6 +38,11 @@ impl Switch {
     ) -> Outcome {
         self.cti_agent(now, rights, number, Deed::Act)?;
         let own = rights.agent.as_deref() == Some(number);
+        if let Err(why) = self.in_its_teams(rights, number) {
+            let (by, act) = (forced_by(rights), word_of(&to));
+            self.supervised(now, number, &by, act, None, "not of its team");
+            return Err(why);
+        }
         match to {
             Wish::AfterCall => self.cti_after_call(now, rights, number, own)?,
             Wish::LogOn { device, pin } => {
@@ -68,10 +77,11 @@ impl Switch {
                 self.centre.wish(now.at, id, input, Cause::Agent).map_err(|_| signed_out())?;
             }
             wish => {
-                let (order, act) = match wish {
-                    Wish::Ready => (AgentOrder::Ready, "ready"),
-                    Wish::NotReady(_) => (AgentOrder::Break, "break"),
-                    _ => (AgentOrder::SignOut, "sign_out"),
+                let act = word_of(&wish);
+                let order = match wish {
+                    Wish::Ready => AgentOrder::Ready,
+                    Wish::NotReady(_) => AgentOrder::Break,
+                    _ => AgentOrder::SignOut,
                 };
                 let reply = self.agent_order(now, number, order);
                 let by = forced_by(rights);
@@ -105,6 +115,124 @@ impl Switch {
             self.supervised(now, number, &by, "after_call", None, refused);
         }
         done.or_else(|_| no(Why::Conflict, format!("agent {number}: {refused}")))
+    }
+}
+
+impl Switch {
+    /// What an agent's program says of a call. `None`: the answer comes when it is on the disk.
+    pub(super) fn cti_wrap_up(
+        &mut self,
+        now: Now,
+        id: RequestId,
+        rights: &Rights,
+        number: &str,
+        said: &Said<'_>,
+    ) -> Result<Option<Reply>, (Why, String)> {
+        self.cti_agent(now, rights, number, Deed::Act)?;
+        self.in_its_teams(rights, number)?;
+        let unfit = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+        if said.text.len() > LONGEST_NOTE || said.text.contains(unfit) {
+            let why = format!(
+                "`text` has at most {LONGEST_NOTE} bytes, and lines and tabs alone of control characters"
+            );
+            return no(Why::Invalid, why);
+        }
+        if !self.may_note() {
+            return no(Why::Conflict, "the journal takes nothing just now; try again");
+        }
+        let own = rights.agent.as_deref() == Some(number);
+        let agent = self.centre.numbered(number).ok_or(NoWrapUp::SignedOut);
+        // What else there is to tell is told: the next fact is this one.
+        self.drain_centre(now);
+        let done = agent.and_then(|agent| self.centre.says_of(now.at, agent, said));
+        let refused = done.err().map(|why| self.no_wrap_up(number, why));
+        if !own {
+            let why = refused.as_ref().map_or("", |(_, why)| why.as_str());
+            self.supervised(now, number, &forced_by(rights), "wrap_up", said.call, why);
+        }
+        if let Some(refused) = refused {
+            return Err(refused);
+        }
+        let seq = self.facts + 1;
+        self.drain_centre(now);
+        let answer = Reply::Cti(Box::new(self.cti_agent(now, rights, number, Deed::Act)?));
+        if said.code.is_empty() && said.text.is_empty() {
+            return Ok(Some(answer));
+        }
+        // It is said to be noted when it is.
+        self.noted(seq, id, answer);
+        Ok(None)
+    }
+
+    /// Why it is not taken, with what would be.
+    fn no_wrap_up(&self, number: &str, why: NoWrapUp) -> (Why, String) {
+        match why {
+            NoWrapUp::SignedOut => (Why::Conflict, format!("agent {number} is not signed in")),
+            NoWrapUp::NothingToFinish => {
+                let why = "has no such call to say something about, or has said it, and no after-call work to end";
+                (Why::Conflict, format!("agent {number} {why}"))
+            }
+            NoWrapUp::UnknownCode => {
+                let agent = self.centre.numbered(number);
+                let codes = agent.into_iter().flat_map(|agent| self.centre.wrap_up_codes(agent));
+                let codes: Vec<String> =
+                    codes.take(MOST_NAMED).map(|(code, name)| format!("{code} ({name})")).collect();
+                let are = match codes.is_empty() {
+                    true => format!("1 to {LONGEST_CODE} digits: its queue has no [[wrap_up]]"),
+                    false => format!("one of {}", codes.join(", ")),
+                };
+                (Why::Invalid, format!("`code` is none of the call's queue: {are}"))
+            }
+        }
+    }
+
+    pub(super) fn cti_codes(&self) -> Vec<WrapUpCode> {
+        let code = |own: &crate::config::WrapUp| WrapUpCode {
+            code: own.code.to_string(),
+            name: own.name.to_string(),
+            queues: own.queues.iter().flatten().map(ToString::to_string).collect(),
+        };
+        self.config.wrap_ups.iter().map(code).collect()
+    }
+}
+
+impl Switch {
+    /// A token that acts for a supervising agent has the agents of that one's teams alone, as on the phone.
+    pub(super) fn in_its_teams(&self, rights: &Rights, number: &str) -> Result<(), (Why, String)> {
+        let by = rights.agent.as_deref().filter(|by| *by != number);
+        let Some(by) = by.filter(|_| !rights.may(Deed::Administer, false)) else { return Ok(()) };
+        let may = self.centre.may_supervise(Some(by), number);
+        may.or_else(|why| {
+            no(Why::Forbidden, format!("supervisor {by} does not command agent {number}: {why}"))
+        })
+    }
+
+    /// The same of one of those who talk in a call; one without agents is any supervisor's.
+    pub(super) fn one_in_its_teams(
+        &self,
+        rights: &Rights,
+        phones: impl Iterator<Item = impl AsRef<str>>,
+    ) -> Result<(), (Why, String)> {
+        let agents = phones.filter_map(|phone| self.agent_at(phone.as_ref()));
+        let mut refused = Ok(());
+        for agent in agents {
+            refused = self.in_its_teams(rights, &agent);
+            if refused.is_ok() {
+                break;
+            }
+        }
+        refused
+    }
+}
+
+/// What is done to an agent, as it is written down.
+fn word_of(wish: &Wish) -> &'static str {
+    match wish {
+        Wish::LogOn { .. } => "sign_in",
+        Wish::LogOff => "sign_out",
+        Wish::Ready => "ready",
+        Wish::NotReady(_) => "break",
+        Wish::AfterCall => "after_call",
     }
 }
 

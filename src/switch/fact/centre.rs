@@ -86,11 +86,14 @@ pub enum AgentFact {
         /// Its queue.
         #[serde(default)]
         queue: String,
-        /// The code.
+        /// The code; empty: a note alone.
         code: String,
         /// What it means; empty: the queue has no codes.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         name: String,
+        /// The agent's note; empty: none.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        text: String,
     },
 }
 

@@ -77,7 +77,10 @@ fn of_agent<'a>(agent: &'a str, what: &'a AgentFact) -> Happened<'a> {
         AgentFact::Previewed { queue, before_ms, .. } => {
             Happened::Previewed { queue, agent, before_ms: *before_ms }
         }
-        AgentFact::WrapUp { queue, code, .. } => Happened::WrapUp { queue, agent, code },
+        // A note alone says nothing that can be counted.
+        AgentFact::WrapUp { queue, code, .. } if !code.is_empty() => {
+            Happened::WrapUp { queue, agent, code }
+        }
         _ => Happened::Nothing,
     }
 }

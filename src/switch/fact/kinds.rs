@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{CampaignFact, CareFact, FactKind, QueueFact};
+use super::{AgentFact, CampaignFact, CareFact, FactKind, QueueFact};
 use crate::base::CallId;
 
 impl FactKind {
@@ -150,6 +150,8 @@ impl FactKind {
     pub fn awaits_disk(&self) -> bool {
         match self {
             FactKind::MessageTaken { .. } | FactKind::Scored(_) => true,
+            // An agent's program keeps the form open till then.
+            FactKind::Agent { what, .. } => matches!(what, AgentFact::WrapUp { .. }),
             // A caller who may hang up relies on it.
             FactKind::Queue { what, .. } => matches!(what, QueueFact::BackWanted { .. }),
             // Nobody is dialled before it is known that he is.

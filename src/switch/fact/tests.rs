@@ -51,7 +51,13 @@ fn one_of_each() -> Vec<FactKind> {
         },
         Agent {
             agent: s("7001"),
-            what: AgentFact::WrapUp { call, queue: s("care"), code: s("12"), name: s("lost") },
+            what: AgentFact::WrapUp {
+                call,
+                queue: s("care"),
+                code: s("12"),
+                name: s("lost"),
+                text: s("a key"),
+            },
         },
         Agent {
             agent: s("7001"),
