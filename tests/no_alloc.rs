@@ -231,6 +231,7 @@ fn checks_allocate_nothing() {
         rtcp_mux: true,
         ice: Some(ice::Terms { ours, theirs }),
         dtls: Some(dtls::Terms { fingerprint: own, active: false, id: None }),
+        asymmetric: false,
     };
     let params = StreamParams { remote: None, carriage, ..params(Codec::Opus, 96, phone(1)) };
     plane.command(Time::ZERO, Command::Set { leg, params });

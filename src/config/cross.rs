@@ -133,6 +133,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     let whose = (&draft.agents[..], &draft.phones[..]);
     http::check(http, csta, &draft.tokens, whose, &draft.certificates, reader);
     open_keys(draft, reader);
+    fixed_handshakes(draft, reader);
     if let Some(codes) = &draft.feature_codes {
         feature_codes(codes, reader);
     }
@@ -397,6 +398,22 @@ fn phones(phones: &[(usize, Phone)], reader: &mut Reader<'_>) {
                 "write a long random one",
             );
         }
+    }
+}
+
+/// DTLS with a peer that is not to be sent to where its packets come from: a handshake goes to and fro on one path.
+fn fixed_handshakes(draft: &Draft, reader: &mut Reader<'_>) {
+    let both = |srtp, symmetric: bool| srtp == Srtp::Dtls && !symmetric;
+    let gateways = draft.gateways.iter().filter(|(_, it)| both(it.srtp, it.symmetric));
+    let phones = draft.phones.iter().filter(|(_, it)| both(it.srtp, it.symmetric));
+    let places =
+        gateways.map(|(nth, _)| ("gateway", *nth)).chain(phones.map(|(nth, _)| ("phone", *nth)));
+    for (section, nth) in places {
+        reader.faults.error(
+            &reader.place(section, nth, "symmetric"),
+            "with DTLS audio goes to where it comes from: the handshake shows the way",
+            "leave `symmetric` out, or write another `srtp`",
+        );
     }
 }
 

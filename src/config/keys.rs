@@ -259,6 +259,10 @@ section! {
         /// (SDES, RFC 4568), which therefore want TLS. Without it SRTP is taken where it is offered;
         /// `"off"` refuses it.
         srtp: Srtp = "\"offered\"", live;
+        /// Whether its audio is sent to where its own comes from (symmetric RTP, RFC 4961), as devices behind NAT need
+        /// it. `false`: always to the address and port in its SDP, wherever it sends from, as some older media gateways
+        /// and recorders need it that receive at another port than they send from. Behind NAT such a one hears nothing.
+        symmetric: bool = "true", live;
         /// How often it is asked by OPTIONS whether it is there; `"0 s"` for never.
         ping: Duration = "\"30 s\"" in ["\"0 s\"", "\"1 h\""], live;
         /// After so many pings in a row without an answer within 5 s it is down: calls go elsewhere. After
@@ -368,6 +372,10 @@ section! {
         /// A browser, which registers by WebSocket, is always called by DTLS, and who offers
         /// that is always answered so.
         srtp: Srtp = "\"offered\"", live;
+        /// Whether its audio is sent to where its own comes from (symmetric RTP, RFC 4961), as devices behind NAT need
+        /// it. `false`: always to the address and port in its SDP, wherever it sends from, as some older media gateways
+        /// and recorders need it that receive at another port than they send from. Behind NAT such a one hears nothing.
+        symmetric: bool = "true", live;
         /// The recorders outside that get its calls instead of those of `[record]`, in that order; `[]`: none. Of two
         /// phones that talk, what the called one has holds before what the caller has.
         recorders: Option<Vec<Name>> = derived, live;

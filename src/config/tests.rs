@@ -637,3 +637,25 @@ fn score_forms_ask_something() {
     let twice = format!("{form}{0}{0}", question("calls"));
     refuses(&twice, 12, 8, "question \"greeting\" of this form stands", "another name");
 }
+
+#[test]
+fn audio_to_where_sdp_says_goes_with_keys_in_sdp_alone() {
+    let gateway = |more: &str| {
+        format!(
+            "[sip]\nlisten = [\"udp:10.0.0.1:5060\"]\n[media]\naddress = \"10.0.0.1\"\n\
+             [[gateway]]\nname = \"e1-a\"\naddress = \"udp:10.0.0.9:5060\"\n{more}"
+        )
+    };
+    let (config, _) = Config::parse(&gateway("symmetric = false\n")).expect("accepted");
+    assert!(!config.gateways[0].symmetric);
+    assert!(Config::parse(&gateway("")).expect("accepted").0.gateways[0].symmetric);
+    let phone = "[[phone]]\nnumber = \"1001\"\npassword = \"a long one\"\n";
+    for both in [
+        gateway("symmetric = false\nsrtp = \"dtls\"\n"),
+        gateway(&format!("{phone}symmetric = false\nsrtp = \"dtls\"\n")),
+    ] {
+        let faults = Config::parse(&both).expect_err("refused");
+        assert!(faults[0].what.contains("DTLS"), "{faults:?}");
+        assert!(faults[0].remedy.contains("`symmetric`"), "{faults:?}");
+    }
+}

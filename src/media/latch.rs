@@ -34,6 +34,9 @@
 //! (Move or Return) outranks the restart. Where nothing but the SSRC changes there is no such doubt: that another
 //! call's numbers go on from ours happens once in 10⁹.
 //!
+//! A peer that receives at another port than it sends from (asymmetric RTP) is sent to where its SDP says for ever;
+//! what is taken of it is decided as above ([`Latch::keep_to`]).
+//!
 //! A leg with ICE needs none of this: its peer's checks say where it is, and its packets are authenticated
 //! ([`Latch::checked`]).
 //!
@@ -137,6 +140,8 @@ pub struct Latch {
 enum Way {
     /// By its packets.
     Learned,
+    /// It is what SDP says, whatever its packets show.
+    Named(Option<SocketAddr>),
     /// By ICE: sent is to the address that was nominated, and authenticated packets are taken from any.
     Checked(Option<SocketAddr>),
 }
@@ -178,7 +183,7 @@ impl Latch {
     /// wants its RTP. Another address than before opens the learning anew; the same one, or none,
     /// leaves the holder in place.
     pub fn negotiated(&mut self, named: Option<SocketAddr>) {
-        let named = named.filter(|a| a.port() != 0 && !a.ip().is_unspecified());
+        let named = named.filter(is_place);
         match &mut self.state {
             State::Held(held) if named.is_none() || held.named == named => {}
             // The peer only now names the source from which it has been sending all along.
@@ -194,7 +199,12 @@ impl Latch {
         self.way = Way::Checked(nominated);
     }
 
-    /// The peer shows nothing by ICE (any more).
+    /// The peer receives where its SDP says and nowhere else; none: nowhere for now.
+    pub fn keep_to(&mut self, named: Option<SocketAddr>) {
+        self.way = Way::Named(named.filter(is_place));
+    }
+
+    /// The peer shows nothing by ICE (any more), and receives where it sends from.
     pub fn unchecked(&mut self) {
         self.way = Way::Learned;
     }
@@ -284,15 +294,14 @@ impl Latch {
     }
 
     /// Where to send: what ICE has nominated; without ICE the source held, before that the address that SDP
-    /// names.
+    /// names, or that always.
     pub fn destination(&self) -> Option<SocketAddr> {
-        if let Way::Checked(nominated) = self.way {
-            return nominated;
-        }
-        match &self.state {
-            State::Closed => None,
-            State::Learning { named, .. } => *named,
-            State::Held(held) => Some(held.source.addr),
+        match (self.way, &self.state) {
+            (Way::Checked(nominated), _) => nominated,
+            (_, State::Closed) => None,
+            (Way::Named(named), _) => named,
+            (Way::Learned, State::Learning { named, .. }) => *named,
+            (Way::Learned, State::Held(held)) => Some(held.source.addr),
         }
     }
 
@@ -321,4 +330,9 @@ impl Latch {
     pub fn foreign(&self) -> (u64, Option<SocketAddr>) {
         (self.foreign, self.stranger)
     }
+}
+
+/// Whether anything can be sent to an address.
+fn is_place(at: &SocketAddr) -> bool {
+    at.port() != 0 && !at.ip().is_unspecified()
 }

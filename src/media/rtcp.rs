@@ -46,6 +46,8 @@ pub struct Rtcp {
     named: Option<SocketAddr>,
     /// Where the peer's own come from.
     learned: Option<SocketAddr>,
+    /// It wants them where SDP says, wherever its own come from.
+    fixed: bool,
     /// The peer's last sender report.
     last_sr: Option<LastReport>,
     round_trip: Option<Duration>,
@@ -84,6 +86,7 @@ impl Rtcp {
             known: false,
             named: None,
             learned: None,
+            fixed: false,
             last_sr: None,
             round_trip: None,
             fraction_lost: 0,
@@ -101,9 +104,15 @@ impl Rtcp {
         }
     }
 
+    /// Whether reports go to where SDP says, wherever the peer's own come from.
+    pub fn keep_to_named(&mut self, fixed: bool) {
+        self.fixed = fixed;
+    }
+
     /// Where to send reports.
     pub fn destination(&self) -> Option<SocketAddr> {
-        self.learned.or(self.named).filter(|a| a.port() != 0 && !a.ip().is_unspecified())
+        let learned = self.learned.filter(|_| !self.fixed);
+        learned.or(self.named).filter(|a| a.port() != 0 && !a.ip().is_unspecified())
     }
 
     /// When the next report is due.

@@ -182,6 +182,7 @@ impl Switch {
 
     /// The stream that was negotiated for a leg holds from now on.
     pub(super) fn set_media(&mut self, leg_id: LegId) {
+        let symmetric = self.is_symmetric(leg_id);
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         let Some(mut params) = leg.params.clone() else { return };
         leg.spoken = None; // told with its next figures
@@ -189,6 +190,7 @@ impl Switch {
         if leg.dtmf != Dtmf::Rfc4733 {
             params.others.iter_mut().flatten().for_each(|other| other.dtmf_send_pt = None);
         }
+        params.carriage.asymmetric = !symmetric;
         params.inband_dtmf |= leg.keys_in_audio;
         params.inband_until_event = leg.tones_until_event();
         match leg.dtmf {
@@ -198,6 +200,18 @@ impl Switch {
         }
         self.out.push_back(Output::Media(Command::Set { leg: leg_id, params }));
         self.hold_keys(leg_id);
+    }
+
+    /// Whether a leg's party receives where it sends from, as its account says.
+    fn is_symmetric(&self, leg_id: LegId) -> bool {
+        let gateway = self.legs.get(&leg_id).and_then(|leg| leg.gateway.as_deref());
+        match gateway.and_then(|name| self.config.gateway(name)) {
+            Some(gateway) => gateway.symmetric,
+            None => {
+                let phone = self.phone_of(leg_id).and_then(|number| self.config.phone(&number));
+                phone.is_none_or(|phone| phone.symmetric)
+            }
+        }
     }
 
     /// A party pressed a key.

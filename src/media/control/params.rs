@@ -97,6 +97,9 @@ pub struct Carriage {
     /// The keys of SRTP are agreed on by a DTLS handshake; before there are any, nothing is sent or
     /// heard.
     pub dtls: Option<dtls::Terms>,
+    /// The peer receives at no other place than its description names, wherever its own packets come from: they do not
+    /// show where to send. Not with ICE.
+    pub asymmetric: bool,
 }
 
 /// A codec that was agreed on beside the one in use, and the telephone-events that go with it.

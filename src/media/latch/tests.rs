@@ -51,6 +51,27 @@ fn holding(stream: &mut Stream) -> Latch {
 }
 
 #[test]
+fn a_peer_that_receives_elsewhere_is_sent_to_where_sdp_says() {
+    let mut latch = Latch::default();
+    latch.keep_to(Some(addr(NAMED)));
+    latch.negotiated(Some(addr(NAMED)));
+    assert_eq!(latch.destination(), Some(addr(NAMED)));
+    let mut stream = Stream::new("192.0.2.1:5002", 1);
+    let verdicts: Vec<_> = (0..4).map(|n| stream.send(&mut latch, n * 20)).collect();
+    assert_eq!(verdicts[2..], [Verdict::Learned, Verdict::Ours], "it is heard as anybody");
+    assert_eq!(latch.destination(), Some(addr(NAMED)));
+    let mut moved = stream.at(NAT);
+    (0..4).for_each(|n| _ = moved.send(&mut latch, 200 + n * 20));
+    assert_eq!(latch.held().map(|held| held.addr), Some(addr(NAT)));
+    assert_eq!(latch.destination(), Some(addr(NAMED)));
+    // On hold it may name no place at all.
+    latch.keep_to(Some(addr("0.0.0.0:4000")));
+    assert_eq!(latch.destination(), None);
+    latch.unchecked();
+    assert_eq!(latch.destination(), Some(addr(NAT)));
+}
+
+#[test]
 fn nothing_is_taken_before_the_negotiation() {
     let mut latch = Latch::default();
     assert_eq!(Stream::new(NAMED, 1).send(&mut latch, 0), Verdict::Early);

@@ -79,10 +79,13 @@ impl Leg {
             (agent, Some(terms)) => *agent = Some(Box::new(ice::Agent::new(terms))),
             (agent, None) => *agent = None,
         }
+        let asymmetric = params.carriage.asymmetric && self.ice.is_none();
         match &self.ice {
             Some(agent) => self.latch.checked(agent.nominated()),
+            None if asymmetric => self.latch.keep_to(params.remote),
             None => self.latch.unchecked(),
         }
+        self.rtcp.keep_to_named(asymmetric);
         if self.params.as_ref().is_some_and(|before| before.carriage.dtls != params.carriage.dtls) {
             self.handshaker = None;
         }

@@ -69,7 +69,7 @@ fn a_browsers_offer_is_answered_whatever_the_account_has() {
         );
         assert_eq!((params.remote, params.remote_rtcp, params.srtp), (None, None, None));
         assert!(params.send && params.receive, "c=0.0.0.0 is no hold");
-        let Carriage { rtcp_mux, ice, dtls } = params.carriage;
+        let Carriage { rtcp_mux, ice, dtls, .. } = params.carriage;
         let (ice, dtls) = (ice.expect("ICE"), dtls.expect("DTLS"));
         assert!(rtcp_mux && !dtls.active && dtls.fingerprint.is_of(b"the browser's"));
         assert_eq!(&*ice.theirs.fragment, "EsAw");
@@ -117,7 +117,7 @@ fn a_phone_that_takes_dtls_is_offered_it_whole() {
         let params = accept_answer(&mut ours, &parse(&chromium(theirs).replace("111", "96")));
         let params = params.expect("accepted");
         assert_eq!(params.codec, Codec::Opus);
-        let Carriage { rtcp_mux, ice, dtls } = params.carriage;
+        let Carriage { rtcp_mux, ice, dtls, .. } = params.carriage;
         assert!(rtcp_mux && ice.is_some());
         assert_eq!(dtls.map(|dtls| dtls.active), Some(active), "{theirs}");
     }

@@ -370,7 +370,7 @@ impl LocalMedia {
     /// What was agreed on with the peer's `media`.
     pub(super) fn carried(&self, media: &Media) -> Carriage {
         let (ice, dtls) = (self.ice.terms(), self.dtls.terms());
-        Carriage { rtcp_mux: media.has("rtcp-mux"), ice, dtls }
+        Carriage { rtcp_mux: media.has("rtcp-mux"), ice, dtls, asymmetric: false }
     }
 
     /// The sections of a session that the peer has laid out; the one at `audio` is ours.

@@ -378,3 +378,27 @@ fn what_cannot_be_placed_now_is_told_from_what_never_can() {
     assert!(rig.switch.call_out(now, home, why, 1).is_ok());
     rig.input(Input::EndCalls);
 }
+
+/// R1: audio of a gateway goes to where its description says, where the configuration says so.
+#[test]
+fn an_account_says_whether_its_audio_goes_to_where_it_comes_from() {
+    for symmetric in [true, false] {
+        let mut own = config(TRUNK);
+        own.gateways[1].symmetric = symmetric;
+        let mut rig = Rig::new(TRUNK);
+        rig.input(Input::Reload(Box::new(own), plan(TimeZone::UTC)));
+        rig.invite(A, "5@", "3");
+        let invite = rig.invites_to(B)[0].clone();
+        rig.accept(B, &invite);
+        let set: Vec<bool> = rig
+            .media
+            .iter()
+            .filter_map(|command| match command {
+                control::Command::Set { params, .. } => Some(params.carriage.asymmetric),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(set.iter().filter(|asymmetric| **asymmetric).count() > 0, !symmetric);
+        assert!(set.contains(&false), "e1-a's own");
+    }
+}

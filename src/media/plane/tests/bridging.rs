@@ -581,3 +581,30 @@ fn a_bridge_ends_an_echo() {
     world.bridge(&b, &b);
     assert_eq!(a.say(&mut world, &[0; 160]), Disposition::Consumed);
 }
+
+/// RFC 4961 is not everybody's: a gateway that receives at one port and sends from another.
+#[test]
+fn an_asymmetric_peer_gets_audio_and_reports_where_its_description_says() {
+    for asymmetric in [true, false] {
+        let mut world = world();
+        let (mut a, mut b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcma));
+        let named = a.addr;
+        world.set(&a, |params| params.carriage.asymmetric = asymmetric);
+        world.bridge(&a, &b);
+        a.addr = SocketAddr::new(named.ip(), named.port() + 1_000);
+        for _ in 0..400 {
+            a.say(&mut world, &[1_000; 160]);
+            b.say(&mut world, &[1_000; 160]);
+            world.pass(20);
+        }
+        let own = |sent: &&Sent| sent.to.ip() == named.ip();
+        let sent: Vec<&Sent> = world.out.sent.iter().filter(own).collect();
+        let late = sent.iter().filter(|s| s.kind == Kind::Rtp && s.at > Time::from_millis(2_000));
+        let to = if asymmetric { named } else { a.addr };
+        assert!(late.clone().count() > 300 && late.clone().all(|sent| sent.to == to));
+        let reports: Vec<_> = sent.iter().filter(|s| s.kind == Kind::Rtcp).collect();
+        let rtcp = SocketAddr::new(named.ip(), named.port() + 1);
+        assert!(!reports.is_empty() && reports.iter().all(|sent| sent.to == rtcp));
+        assert!(world.out.sent.iter().any(|s| s.kind == Kind::Rtp && s.to == b.addr), "a is heard");
+    }
+}

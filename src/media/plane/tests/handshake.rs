@@ -56,8 +56,12 @@ impl World {
     fn browser(&mut self, n: u8, with_ice: bool, active: bool) -> Phone {
         let phone = self.phone(n, Codec::Pcma);
         self.set(&phone, |params| {
-            params.carriage =
-                Carriage { rtcp_mux: true, ice: with_ice.then(ice), dtls: Some(dtls(active)) };
+            params.carriage = Carriage {
+                rtcp_mux: true,
+                ice: with_ice.then(ice),
+                dtls: Some(dtls(active)),
+                asymmetric: false,
+            };
             if with_ice {
                 (params.remote, params.remote_rtcp) = (None, None);
             }
@@ -200,7 +204,12 @@ fn another_device_of_the_same_offer_begins_anew_and_the_first_hears_nothing_more
     world.set(&browser, |params| {
         let mut terms = ice();
         terms.theirs.fragment = "others".into();
-        let carriage = Carriage { rtcp_mux: true, ice: Some(terms), dtls: Some(second.clone()) };
+        let carriage = Carriage {
+            rtcp_mux: true,
+            ice: Some(terms),
+            dtls: Some(second.clone()),
+            asymmetric: false,
+        };
         params.carriage = carriage;
         (params.remote, params.remote_rtcp) = (None, None);
     });
