@@ -26,6 +26,10 @@ use crate::base::{CallId, Duration, Now, Time};
 use list::{Calling, Campaign};
 pub use outcome::{Coded, Kept, Outcome, Over, State};
 
+/// Why what the records say is not taken yet.
+const NOT_READ: &str = "the records are not read yet: who was called already is not known";
+/// Numbers that nobody may call, at most.
+pub const MOST_BARRED: usize = 500_000;
 /// Numbers of all lists.
 pub const MOST_IN_ALL: usize = 500_000;
 /// Who skips an entry is not offered it again before this.
@@ -189,6 +193,24 @@ pub struct Gate {
     pub room: usize,
 }
 
+/// What is kept no more: as long to drop as it was to make.
+#[derive(Debug, Default)]
+pub struct Forgotten {
+    numbers: BTreeSet<String>,
+    list: Option<Box<Campaign>>,
+}
+
+impl Forgotten {
+    /// How many numbers there are in it.
+    pub fn len(&self) -> usize {
+        self.numbers.len() + self.list.as_ref().map_or(0, |list| list.rows.len())
+    }
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// A campaign, for an operator.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Shown {
@@ -304,16 +326,29 @@ impl Campaigns {
         (over, left_out)
     }
 
-    /// The numbers that nobody may call, as `key` writes them.
-    pub fn bar(&mut self, numbers: BTreeSet<String>) {
-        self.barred = numbers;
+    /// The numbers that nobody may call, as `key` writes them. An agent who is shown one of them is so no more, from the
+    /// next [`Self::due`] on. What was there before is given back: to take half a million texts apart is nothing for who
+    /// drives calls.
+    pub fn bar(&mut self, numbers: BTreeSet<String>) -> Forgotten {
+        Forgotten { numbers: std::mem::replace(&mut self.barred, numbers), list: None }
+    }
+
+    fn is_barred(&self, number: &str) -> bool {
+        self.barred.contains(&(self.key)(number))
+    }
+
+    /// Whether lists may be read anew: not before all is here that was called before the start, or a number that was
+    /// reached would be told as one that waits.
+    pub fn may_reload(&self) -> Result<(), String> {
+        match self.ready {
+            true => Ok(()),
+            false => Err(NOT_READ.into()),
+        }
     }
 
     /// A person begins a campaign, holds it or ends it. `false`: it was so already.
     pub fn order(&mut self, name: &str, status: Status) -> Result<bool, String> {
-        if !self.ready {
-            return Err("the records are not read yet: who was called already is not known".into());
-        }
+        self.may_reload()?;
         let Some(own) = self.all.get_mut(name).filter(|own| own.known) else {
             return Err(self.unknown(name));
         };
@@ -326,11 +361,11 @@ impl Campaigns {
         Ok(std::mem::replace(&mut own.status, status) != status)
     }
 
-    /// A campaign's list is forgotten, with what became of its numbers: how many there were. Refused while it calls, or
-    /// may.
-    pub fn clear(&mut self, name: &str) -> Result<usize, String> {
+    /// A campaign's list is forgotten, with what became of its numbers: how many there were, and all of it, to be dropped
+    /// elsewhere. Refused while it calls, or may.
+    pub fn clear(&mut self, name: &str) -> Result<(usize, Forgotten), String> {
         let shown = self.offers.values().any(|offered| offered.campaign == name);
-        let Some(own) = self.all.get_mut(name) else { return Ok(0) };
+        let Some(own) = self.all.get_mut(name) else { return Ok((0, Forgotten::default())) };
         if own.status != Status::Stopped {
             return Err(format!("{name} is {}: stop it first", own.status.as_str()));
         }
@@ -339,10 +374,11 @@ impl Campaigns {
         }
         let numbers = own.rows.len();
         let (terms, known) = (own.terms.clone(), own.known);
-        *own = Campaign { known, ..Campaign::new(&terms) };
+        let empty = Campaign { known, ..Campaign::new(&terms) };
+        let list = Some(Box::new(std::mem::replace(own, empty)));
         self.numbers -= numbers;
         self.talked.retain(|_, (_, campaign, _)| campaign != name);
-        Ok(numbers)
+        Ok((numbers, Forgotten { list, ..Forgotten::default() }))
     }
 
     fn unknown(&self, name: &str) -> String {
@@ -394,7 +430,11 @@ impl Campaigns {
     ) {
         let ended = self.offers.iter().filter_map(|(agent, offered)| {
             let own = self.all.get(&offered.campaign)?;
-            let calls = own.status == Status::Running && own.known && gate(&own.terms).open;
+            let number = own.rows.get(offered.row as usize).map_or("", |row| &row.number);
+            let calls = own.status == Status::Running
+                && own.known
+                && gate(&own.terms).open
+                && !self.is_barred(number);
             let stands = centre.stands_in_line(*agent) && !centre.is_wanted(*agent);
             match calls && stands {
                 false => Some((*agent, OfferEnd::Withdrawn)),
@@ -428,6 +468,13 @@ impl Campaigns {
             agent,
             left: offered.until.since(now),
         })
+    }
+
+    /// An agent is shown somebody whom nobody may call any more: he is so no more, and whoever that is is not dialled.
+    pub fn withdraw_barred(&mut self, now: Time, agent: AgentId) -> Option<Action> {
+        let offer = self.offer_of(now, agent)?;
+        let barred = self.is_barred(&offer.number);
+        barred.then(|| self.end_offer(now, agent, OfferEnd::Withdrawn)).flatten()
     }
 
     /// An agent takes what he is shown. `None`: he is shown nothing.

@@ -523,7 +523,9 @@ pub(super) async fn tell(database: &Path, inputs: Inputs, start: bool) -> Result
             put(&inputs, Told::Rows(name.clone(), page)).await;
         }
     }
-    put(&inputs, Told::All).await;
+    if start {
+        put(&inputs, Told::All).await;
+    }
     Ok(numbers)
 }
 

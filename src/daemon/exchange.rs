@@ -25,6 +25,7 @@ use crate::engine::{Clips, Engine, OpenRecording};
 use crate::net::pace::Pace;
 use crate::net::{Sip, gate};
 use crate::store::{Awaited, Full, Journal};
+use crate::switch::campaigns::Forgotten;
 use crate::switch::fact::Fact;
 use crate::switch::{DiskCommand, Gate, Input, Level, Output, Switch};
 use crate::trace::{self, Trace};
@@ -38,6 +39,8 @@ const DISK_LOOK: Duration = Duration::from_millis(2);
 /// What falls due is done on this grid: of the thousands of transactions that linger out each second at 500
 /// calls, none wakes the thread for itself.
 const GRID: Duration = Duration::from_millis(4);
+/// Numbers that are dropped at once.
+const FEW: usize = 1_000;
 /// The longest sleep when nothing is due.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -299,8 +302,16 @@ fn drain(switch: &mut Switch, hands: &mut Hands, clock: Clock) {
             Output::Reply(id, reply) => hands.pending.answered(id, reply),
             Output::Log(level, text) => log(level, &text),
             Output::Gate(order) => hands.sip.order(gate_order(order)),
+            Output::Forgotten(forgotten) if forgotten.len() > FEW => drop_elsewhere(forgotten),
+            Output::Forgotten(_) => {}
         }
     }
+}
+
+/// To take hundreds of thousands of texts apart takes a tenth of a second, in which no call would be heard.
+fn drop_elsewhere(forgotten: Forgotten) {
+    // Where no thread is to be had it is dropped here all the same.
+    let _ = std::thread::Builder::new().name("forget".into()).spawn(move || drop(forgotten));
 }
 
 /// The first fact that is waited for, if it is on the disk by now.

@@ -34,6 +34,7 @@ use crate::engine::{Clips, WorkerRow};
 use crate::net::mail::{Letter, Post};
 use crate::store::Journal;
 use crate::switch::{Input, Reply, Request, RequestId};
+use crate::switch::console::CampaignOrder;
 use crate::trace::{self, Reader};
 use crate::{engine, net};
 
@@ -396,6 +397,12 @@ impl Operator {
     /// Campaigns' lists, and whom nobody may call, are read anew: the exchange hears of what it does not know.
     pub(super) fn campaign_reload(&self) -> Answer {
         let database = self.database();
+        // Before the records have all from before the start, they have numbers as waiting that were reached.
+        match self.ask(Request::Campaign(CampaignOrder::Reload, String::new())) {
+            Some(Reply::Done(_)) => {}
+            Some(Reply::Refused(why)) => return Answer::refused(why),
+            _ => return Answer::refused("the exchange does not answer"),
+        }
         let work = campaigns::tell(&database, self.inputs.clone(), false);
         match tokio::runtime::Handle::current().block_on(work) {
             Ok(numbers) => Answer::done(format!("{numbers} numbers"), numbers),

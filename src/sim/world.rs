@@ -548,7 +548,8 @@ impl World {
                 | Output::Located { .. }
                 | Output::Dialog { .. }
                 | Output::Recorded { .. }
-                | Output::Tracing(_) => {}
+                | Output::Tracing(_)
+                | Output::Forgotten(_) => {}
                 Output::Traced(_, line) => self.traced.push(line),
                 Output::Fact(fact) => {
                     self.trace = hash(self.trace, fact.kind.name().as_bytes());

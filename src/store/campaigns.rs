@@ -12,7 +12,7 @@ use super::query::Records;
 use super::row::from_row;
 use super::statement::{Statement, query};
 use crate::base::Wall;
-use crate::switch::campaigns::{Entry, Kept, MOST_NUMBERS, State, Status};
+use crate::switch::campaigns::{Entry, Kept, MOST_BARRED, MOST_NUMBERS, State, Status};
 use crate::switch::fact::{CampaignFact, Fact};
 
 /// Numbers that are read at once.
@@ -172,12 +172,22 @@ pub async fn clear(path: &Path, campaign: &str) -> Result<usize, String> {
     Ok(usize::try_from(done.rows_affected()).unwrap_or(usize::MAX))
 }
 
-/// Numbers that nobody may call, or may again. Gives how many that changed.
+/// Numbers that nobody may call, at most [`MOST_BARRED`], or may again. Gives how many that changed.
 pub async fn bar(
     path: &Path,
     numbers: &[String],
     barred: bool,
+    by: (&str, Wall),
+) -> Result<usize, String> {
+    bar_within(path, numbers, barred, by, MOST_BARRED).await
+}
+
+async fn bar_within(
+    path: &Path,
+    numbers: &[String],
+    barred: bool,
     (by, wall): (&str, Wall),
+    most: usize,
 ) -> Result<usize, String> {
     let said = |trouble: Trouble| trouble.to_string();
     let mut database = Database::open(path).await.map_err(said)?;
@@ -191,6 +201,13 @@ pub async fn bar(
             false => sqlx::query("DELETE FROM do_not_call WHERE number = ?").bind(number),
         };
         changed += own.execute(&mut *step).await.map_err(sorted)?.rows_affected() as usize;
+    }
+    let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM do_not_call");
+    let count = count.fetch_one(&mut *step).await.map_err(sorted)?;
+    if barred && usize::try_from(count).is_ok_and(|count| count > most) {
+        return Err(format!(
+            "{count} numbers would be barred, and at most {most} may be: nothing was changed"
+        ));
     }
     step.commit().await.map_err(sorted)?;
     Ok(changed)
@@ -452,6 +469,13 @@ mod tests {
             let keys = ["+86100".to_owned(), "+86101".to_owned()];
             assert_eq!(bar(&path, &keys, true, ("li", Wall(1))).await, Ok(2));
             assert_eq!(bar(&path, &keys[1..], false, ("li", Wall(1))).await, Ok(1));
+            let full = bar_within(&path, &keys, true, ("li", Wall(1)), 1).await;
+            assert!(full.unwrap_err().contains("2 numbers would be barred, and at most 1 may be"));
+            assert_eq!(
+                bar_within(&path, &keys[..1], true, ("li", Wall(1)), 1).await,
+                Ok(0),
+                "there"
+            );
         });
         let kinds = [
             of(CampaignFact::Status { status: "running".into(), by: "li".into() }),

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::acd::AgentId;
 use crate::acd::campaign::{Action, Campaigns, Gate, Offer, OfferEnd, Outcome, Over, Shown, Terms};
-pub use crate::acd::campaign::{Kept, State, Status};
+pub use crate::acd::campaign::{Forgotten, Kept, MOST_BARRED, State, Status};
 pub use crate::acd::campaign_file::{Entry, MOST_NUMBERS, pairs};
 use crate::acd::event::What;
 use crate::acd::hours::{Civil as Hour, Hours};
@@ -33,7 +33,7 @@ use super::console::{CampaignOrder, CampaignRow, OfferRow, Reply};
 use super::dial::failure;
 use super::fact::{AgentFact, AlarmWhat, CampaignFact, EndedBy, FactKind};
 use super::placing::Placing;
-use super::{Level, Switch};
+use super::{Level, Output, Switch};
 
 /// How long a customer who has answered waits for an agent at most, in milliseconds.
 const CUSTOMER_WAITS_MS: u32 = 20_000;
@@ -141,7 +141,10 @@ impl Switch {
                 }
                 over.into_iter().for_each(|action| self.campaign_action(now, action));
             }
-            Told::Barred(numbers) => self.outbound.rules.bar(numbers),
+            Told::Barred(numbers) => {
+                let forgotten = self.outbound.rules.bar(numbers);
+                self.out.push_back(Output::Forgotten(forgotten));
+            }
             Told::All => self.outbound.rules.restored(),
         }
         self.outbound.wake = Some(now.at);
@@ -515,6 +518,9 @@ impl Switch {
             CampaignOrder::Pause(name) => self.campaign_set(now, name, Status::Paused, by),
             CampaignOrder::Stop(name) => self.campaign_set(now, name, Status::Stopped, by),
             CampaignOrder::Clear(name) => self.campaign_clear(&name, by),
+            CampaignOrder::Reload => {
+                self.outbound.rules.may_reload().map(|()| "lists may be read".to_owned())
+            }
             CampaignOrder::Take(agent) => self.campaign_take(now, &agent),
             CampaignOrder::Skip(agent) => self.campaign_skip(now, &agent),
         };
@@ -545,7 +551,8 @@ impl Switch {
 
     /// The exchange forgets a list; who orders it takes the list out of the records.
     fn campaign_clear(&mut self, name: &str, by: &str) -> Result<String, String> {
-        let numbers = self.outbound.rules.clear(name)?;
+        let (numbers, forgotten) = self.outbound.rules.clear(name)?;
+        self.out.push_back(Output::Forgotten(forgotten));
         self.log(Level::Info, format!("campaign {name}: its list is cleared, by {by}"));
         Ok(format!("{numbers} numbers"))
     }
@@ -572,6 +579,12 @@ impl Switch {
 
     fn campaign_take(&mut self, now: Now, number: &str) -> Result<String, String> {
         let agent = self.campaign_agent(number)?;
+        if let Some(over) = self.outbound.rules.withdraw_barred(now.at, agent) {
+            self.campaign_action(now, over);
+            return Err(format!(
+                "whom agent {number} was shown may be called by no campaign any more"
+            ));
+        }
         let Some(action) = self.outbound.rules.take(agent) else {
             return Err(format!("agent {number} is shown nobody of a campaign now"));
         };

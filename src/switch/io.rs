@@ -20,6 +20,7 @@ use crate::wire::sip::{Message, ParseError};
 
 use super::asking::LookupId;
 use super::calling_back::KeptBack;
+use super::campaigns::Forgotten;
 use super::care::sheets::{SheetOf, SheetOut};
 use super::care::{Kept, KeptCases, Update};
 use super::console::{Reply, Request};
@@ -170,6 +171,8 @@ pub enum Output {
     Log(Level, String),
     /// For the sockets.
     Gate(Gate),
+    /// To be dropped, by somebody who has the time.
+    Forgotten(Forgotten),
 }
 
 /// What the sockets are to keep to, before anything is parsed.

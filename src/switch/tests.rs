@@ -209,7 +209,8 @@ impl Rig {
                 | Output::Dialog { .. }
                 | Output::Tracing(_)
                 | Output::Traced(..)
-                | Output::Recorded { .. } => {}
+                | Output::Recorded { .. }
+                | Output::Forgotten(_) => {}
                 Output::Dns(question) => self.asked.push(question),
                 Output::Gate(gate) => self.gates.push(gate),
                 Output::Media(command) => {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use belfry::access::rights::{Rights, Role};
 use belfry::base::{Duration, Rng, Wall};
 use belfry::dialplan::calendar::Civil;
 use belfry::report::{Kind, Measure};
@@ -11,6 +12,7 @@ use belfry::sim::phone::State;
 use belfry::sim::world::{SIP, World};
 use belfry::switch::campaigns::{Entry, Kept, State as Number, Status, Told};
 use belfry::switch::console::{AgentOrder, CampaignOrder, CampaignRow, OfferRow};
+use belfry::switch::cti::Order;
 use belfry::switch::fact::{AgentFact, CampaignFact, FactKind};
 use belfry::switch::{Input, Reply, Request};
 
@@ -124,10 +126,14 @@ fn outcomes(house: &House) -> BTreeMap<String, Vec<String>> {
 #[test]
 fn two_hundred_numbers_to_their_ends_over_a_crash() {
     let mut house = house("", rows(200), 1);
-    // Nobody is called before the records are read, nor before somebody says so.
+    // Nobody is called before the records are read, nor before somebody says so; no list is read anew before.
     house.world.run(Duration::from_secs(10));
     assert_eq!(house.world.gateways[0].came, 0);
+    let reload = || Request::Campaign(CampaignOrder::Reload, String::new());
+    let Some(Reply::Refused(why)) = house.world.ask(reload()) else { panic!("it is refused") };
+    assert!(why.contains("not read yet"), "{why}");
     starts(&mut house);
+    assert!(matches!(house.world.ask(reload()), Some(Reply::Done(_))));
     house.world.run(Duration::from_secs(240));
     assert!(house.world.gateways[0].most <= 2, "an agent for each customer");
     // One agent goes in the middle of it, and comes back.
@@ -276,6 +282,12 @@ fn offer(house: &mut House, agent: &str) -> Option<OfferRow> {
 
 #[test]
 fn an_agent_is_shown_whom_he_is_to_call_and_dials_or_skips() {
+    for by_program in [false, true] {
+        shown_and_coded(by_program);
+    }
+}
+
+fn shown_and_coded(by_program: bool) {
     let more = "kind = \"preview\"\nprefix = \"9\"\nagain = [\"2\"]\n";
     let mut house = house(more, rows(6), 7);
     starts(&mut house);
@@ -333,7 +345,21 @@ fn an_agent_is_shown_whom_he_is_to_call_and_dials_or_skips() {
     let dialling = agent.get(Measure::RingingMs);
     assert!((500..5_000).contains(&dialling), "{dialling}");
     // Called again, by what the agent says of it.
-    code(&mut house, 0, "*152");
+    if by_program {
+        let rights = Rights { roles: vec![Role::Admin], ..Rights::default() };
+        let form = Order::WrapUp {
+            agent: "7001".into(),
+            code: "2".into(),
+            text: "he is at work".into(),
+            call: None,
+            done: true,
+        };
+        let Some(Reply::Cti(_)) = house.world.ask(Request::Cti(rights, form)) else {
+            panic!("it is taken")
+        };
+    } else {
+        code(&mut house, 0, "*152");
+    }
     let coded = facts(&house).into_iter().find_map(|fact| match fact {
         CampaignFact::Coded { number, code, state, .. } => {
             Some((number.clone(), code.clone(), state.clone()))

@@ -169,14 +169,61 @@ fn a_list_is_cleared_when_nobody_is_called_any_more() {
     assert_eq!(all.order("spring", Status::Stopped), Ok(true));
     assert!(all.clear("spring").unwrap_err().contains("are up"));
     all.over(now, &mut centre, ("spring", &number), Outcome::Reached).unwrap();
-    assert_eq!(all.clear("spring"), Ok(3));
+    let (numbers, forgotten) = all.clear("spring").expect("nobody is called");
+    assert_eq!((numbers, forgotten.len()), (3, 3), "it is dropped by who asked");
     assert_eq!(all.shown().next().map(|own| (own.numbers, own.done, own.left)), Some((0, 0, 0)));
     assert!(all.order("spring", Status::Running).unwrap_err().contains("has no numbers"));
     // Another list has its place.
     assert_eq!(all.add(at(now), "spring", rows(1)), (Vec::new(), 0));
     assert_eq!(all.order("spring", Status::Running), Ok(true));
     assert_eq!(dialled(&all.due(now, &mut centre, |_| OPEN)).len(), 1);
-    assert_eq!(all.clear("autumn"), Ok(0));
+    assert!(
+        all.clear("autumn").is_ok_and(|(numbers, forgotten)| numbers == 0 && forgotten.is_empty())
+    );
+}
+
+#[test]
+fn whom_nobody_may_call_any_more_is_shown_and_dialled_no_more() {
+    let now = Time::ZERO + SECOND;
+    for due_first in [true, false] {
+        let mut centre = centre(now, &[0]);
+        let (mut all, _) = campaigns(true, rows(2), now);
+        let actions = all.due(now, &mut centre, |_| OPEN);
+        let [Action::Offer(offer)] = &actions[..] else { panic!("{actions:?}") };
+        let agent = offer.agent;
+        assert_eq!(all.withdraw_barred(now, agent), None);
+        assert!(all.bar(BTreeSet::from([offer.number.clone()])).is_empty());
+        let over = Action::OfferOver {
+            campaign: "spring".into(),
+            number: offer.number.clone(),
+            agent,
+            why: OfferEnd::Withdrawn,
+        };
+        // He looks at somebody else, or has not been told yet when he takes him.
+        match due_first {
+            true => {}
+            false => {
+                assert_eq!(all.withdraw_barred(now, agent), Some(over.clone()));
+                assert_eq!(all.take(agent), None);
+            }
+        }
+        let actions = all.due(now, &mut centre, |_| OPEN);
+        let rest = if due_first { &actions[1..] } else { &actions[..] };
+        assert!(!due_first || actions[0] == over, "{actions:?}");
+        let [Action::Over(settled), Action::Offer(next)] = rest else { panic!("{actions:?}") };
+        assert_eq!((settled.outcome, settled.number.as_str()), (Outcome::Barred, "1390000"));
+        assert_eq!(next.number, "1390001");
+        assert_eq!(all.bar(BTreeSet::new()).len(), 1, "what was there is given back");
+    }
+}
+
+#[test]
+fn lists_are_not_read_anew_before_the_records_of_before_the_start() {
+    let mut all = Campaigns::default();
+    all.configure(vec![terms(false)], str::to_owned);
+    assert!(all.may_reload().unwrap_err().contains("not read yet"));
+    all.restored();
+    assert_eq!(all.may_reload(), Ok(()));
 }
 
 #[test]

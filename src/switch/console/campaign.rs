@@ -16,6 +16,8 @@ pub enum CampaignOrder {
     Stop(String),
     /// Forget a list: whoever orders it takes it out of the records, too.
     Clear(String),
+    /// Whether lists may be read anew from the records, by whoever asks.
+    Reload,
     /// Whom this agent is shown.
     Offer(String),
     /// This agent has him dialled.
