@@ -31,6 +31,7 @@ pub mod openapi;
 mod patient;
 mod problem;
 pub mod quality;
+pub mod reports;
 pub mod routes;
 mod server;
 pub mod spans;
@@ -91,6 +92,10 @@ pub trait Exchange: Send + Sync + 'static {
     }
     /// What is kept of talks; `None`: nothing can be asked of it here.
     fn library(&self) -> Option<Arc<dyn quality::Library>> {
+        None
+    }
+    /// The reports that are kept; `None`: nothing can be asked of them here.
+    fn reports(&self) -> Option<Arc<dyn reports::Reports>> {
         None
     }
     /// The records of cases; `None`: nothing can be asked of them here.
@@ -184,6 +189,10 @@ impl Exchange for Limited {
 
     fn archive(&self) -> Option<Arc<dyn cases::Archive>> {
         self.exchange.archive()
+    }
+
+    fn reports(&self) -> Option<Arc<dyn reports::Reports>> {
+        self.exchange.reports()
     }
 }
 

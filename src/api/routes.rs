@@ -126,6 +126,7 @@ pub fn all() -> Vec<Route> {
         super::events::routes(),
         super::surveys::routes(),
         super::quality::routes(),
+        super::reports::routes(),
         super::forms::routes(),
     ];
     files.into_iter().flatten().collect()

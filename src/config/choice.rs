@@ -75,6 +75,53 @@ choice! {
 }
 
 choice! {
+    /// What a report is on.
+    ReportKind {
+        Queue = "queue": "Queues.",
+        Agent = "agent": "Agents.",
+        Team = "team": "Teams.",
+        Trunk = "trunk": "Gateways.",
+        Contacts = "contacts": "Contacts and whether they were repeated.",
+        Campaign = "campaign": "Outbound campaigns.",
+        CampaignAgent = "campaign-agent": "Outbound campaigns, by agent.",
+        Quality = "quality": "Scores, by agent.",
+        QualityTeam = "quality-team": "Scores, by team.",
+    } later []
+}
+
+choice! {
+    /// After which span of the calendar a report is made.
+    ReportSpan {
+        Day = "day": "A day.",
+        Week = "week": "A week, from Monday.",
+        Month = "month": "A month.",
+        Quarter = "quarter": "A quarter of a year.",
+        Year = "year": "A year.",
+    } later []
+}
+
+choice! {
+    /// What one row of a report is of.
+    ReportRows {
+        Total = "total": "All in one.",
+        Interval = "interval": "A quarter of an hour.",
+        Hour = "hour": "An hour.",
+        Day = "day": "A day.",
+        Week = "week": "A week.",
+        Month = "month": "A month.",
+        Quarter = "quarter": "A quarter of a year.",
+    } later []
+}
+
+choice! {
+    /// In which form a report is kept.
+    ReportFormat {
+        Csv = "csv": "CSV with the mark by which Excel knows UTF-8.",
+        Xlsx = "xlsx": "A workbook.",
+    } later []
+}
+
+choice! {
     /// How calls to the numbers of bells are received.
     BellCalls {
         Voice = "voice": "As calls: who calls is in need.",

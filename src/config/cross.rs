@@ -23,6 +23,7 @@ use super::network::{self, Network};
 use super::plan::{self, Plan, PlanStep, Resource};
 use super::quality::{self, ScoreForm, ScoreQuestion};
 use super::recorder::{self, Recorder};
+use super::report::{self, Report};
 use super::setting::Reader;
 use super::telemetry::Telemetry;
 use super::trace::Trace;
@@ -53,6 +54,7 @@ pub(super) struct Draft {
     pub(super) heartbeats: Vec<(usize, Heartbeat)>,
     pub(super) care_calls: Vec<(usize, CareCall)>,
     pub(super) campaigns: Vec<(usize, Campaign)>,
+    pub(super) reports: Vec<(usize, Report)>,
     pub(super) resources: Vec<(usize, Resource)>,
     pub(super) plans: Vec<(usize, Plan)>,
     pub(super) plan_steps: Vec<(usize, PlanStep)>,
@@ -117,6 +119,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     super::acd::check(&Centre { agents, queues, teams, wrap_ups }, reader);
     care_call::check(&draft.care_calls, reader);
     campaign::check(draft, reader);
+    report::check(draft, reader);
     let mails = draft.mail.as_ref().is_some_and(|mail| mail.server.is_some());
     plan::check(&draft.plans, &draft.plan_steps, &draft.resources, mails, reader);
     let escalates = draft.check_in.as_ref().is_some_and(|own| !own.escalate.is_zero());

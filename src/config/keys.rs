@@ -32,6 +32,7 @@ use super::plan::{Plan, PlanStep, Resource};
 use super::quality::{ScoreForm, ScoreQuestion};
 use super::quantity::{Percent, Period, Size};
 use super::recorder::Recorder;
+use super::report::Report;
 use super::rewrite::Rules;
 use super::secret::Secret;
 use super::setting::{Section, section};
@@ -41,7 +42,7 @@ use super::trunk::{Numbers, Trunk};
 use super::webhook::Webhook;
 
 /// All sections in the order of the reference page.
-pub const SECTIONS: [&Section; 44] = [
+pub const SECTIONS: [&Section; 45] = [
     &Node::SECTION,
     &Sip::SECTION,
     &Tls::SECTION,
@@ -66,6 +67,7 @@ pub const SECTIONS: [&Section; 44] = [
     &Guard::SECTION,
     &CareCall::SECTION,
     &Campaign::SECTION,
+    &Report::SECTION,
     &Resource::SECTION,
     &Plan::SECTION,
     &PlanStep::SECTION,

@@ -45,6 +45,7 @@ mod quality;
 pub mod quantity;
 pub mod recorder;
 mod reference;
+mod report;
 pub mod rewrite;
 pub mod secret;
 pub mod setting;
@@ -66,6 +67,7 @@ pub use choice::{
     LogFormat, LogLevel, MailTls, Make, Pack, Ping503, PlanStart, Prack, RecordFormat,
     SendDiversion, SendIdentity, Srtp, Strangers, TokenRole, TrunkChoice, UnitKeys, WhenFull,
 };
+pub use choice::{ReportFormat, ReportKind, ReportRows, ReportSpan};
 pub use fault::{At, Fault, Severity};
 pub use fingerprint::Fingerprint;
 pub use fort::Fort;
@@ -83,6 +85,7 @@ pub use quality::{ScoreForm, ScoreQuestion};
 pub use quantity::{Percent, Period, Size};
 pub use recorder::Recorder;
 pub use reference::reference_markdown;
+pub use report::Report;
 pub use rewrite::Rules;
 pub use secret::{Secret, SecretSource};
 pub use telemetry::Telemetry;
@@ -143,6 +146,8 @@ pub struct Config {
     pub guard: Guard,
     /// Each `[[campaign]]`, in the order of the text.
     pub campaigns: Vec<Campaign>,
+    /// Each `[[report]]`.
+    pub reports: Vec<Report>,
     /// Each `[[heartbeat]]`, in the order of the text.
     pub heartbeats: Vec<Heartbeat>,
     /// Each `[[care_call]]`, in the order of the text.
@@ -363,6 +368,7 @@ impl Config {
             score_questions by form, name;
             queues by name;
             campaigns by name;
+            reports by name;
             care_calls by name;
             tokens by name;
         }
@@ -527,6 +533,11 @@ impl Config {
         given.unwrap_or_else(|| self.node.data_dir.join("belfry.db"))
     }
 
+    /// Where reports are kept.
+    pub fn reports_dir(&self) -> PathBuf {
+        self.node.data_dir.join("reports")
+    }
+
     /// Where the journal is kept.
     pub fn journal_dir(&self) -> PathBuf {
         self.node.data_dir.join("journal")
@@ -624,6 +635,7 @@ fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft 
         check_in: single(table, &CheckIn::SECTION, reader, CheckIn::read),
         guard: single(table, &Guard::SECTION, reader, Guard::read),
         campaigns: repeated(table, &Campaign::SECTION, reader, Campaign::read),
+        reports: repeated(table, &Report::SECTION, reader, Report::read),
         heartbeats: repeated(table, &Heartbeat::SECTION, reader, Heartbeat::read),
         care_calls: repeated(table, &CareCall::SECTION, reader, CareCall::read),
         resources: repeated(table, &Resource::SECTION, reader, Resource::read),
@@ -759,6 +771,7 @@ fn finish(draft: Draft, places: Places) -> Option<Config> {
         receiver: draft.receiver?,
         guard: draft.guard?,
         campaigns: draft.campaigns.into_iter().map(|(_, own)| own).collect(),
+        reports: draft.reports.into_iter().map(|(_, own)| own).collect(),
         heartbeats: draft.heartbeats.into_iter().map(|(_, own)| own).collect(),
         care_calls: draft.care_calls.into_iter().map(|(_, own)| own).collect(),
         resources: draft.resources.into_iter().map(|(_, own)| own).collect(),

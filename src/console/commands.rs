@@ -72,6 +72,8 @@ pub enum Order {
     Subscriber(subscriber::SubscriberOrder, String),
     /// Read campaigns' lists anew, and whom nobody may call.
     CampaignReload,
+    /// The reports that are made by themselves.
+    Reports,
     /// Take a campaign's list away.
     CampaignClear(String),
     /// About surveys.
@@ -132,9 +134,9 @@ impl Order {
                 | Forms
                 | Supervises(..)
                 | Supervised(_)
+                | SupervisesAll(_)
                 | Cases
                 | Case(_)
-                | SupervisesAll(_)
                 | Rooms
                 | Room(_)
                 | Guard(GuardOrder::List, _)
@@ -170,6 +172,7 @@ impl Order {
             Order::Trace(_, file) => file.is_some(),
             Order::Subscriber(order, _) => order.has_effect(),
             Order::CampaignReload | Order::CampaignClear(_) => true,
+            Order::Reports => false,
             Order::Survey(order) => order.has_effect(),
             Order::Metrics
             | Order::Version
@@ -334,6 +337,13 @@ pub const COMMANDS: &[Command] = &[
         what: "the outbound campaigns: whether each calls, whom it has reached, who is left",
         example: "show campaigns",
         make: |_| Ok(Order::Ask(Request::Campaign(CampaignOrder::List, String::new()))),
+    },
+    Command {
+        words: "show reports",
+        argument: Argument::None,
+        what: "the reports that are made by themselves: the last one and the next",
+        example: "show reports",
+        make: |_| Ok(Order::Reports),
     },
     Command {
         words: "campaign",

@@ -12,12 +12,14 @@ use super::campaigns;
 use super::library::Kept;
 use super::metrics;
 use super::orders::Operator;
+use super::report::kept;
 use crate::access::rights::{Rights, Role};
 use crate::api::cases::Archive;
 use crate::api::client::Peer;
 use crate::api::events::{Filter, History, Later};
 use crate::api::hook::{self, Hook};
 use crate::api::quality::Library;
+use crate::api::reports::Reports;
 use crate::api::spans::export;
 use crate::api::{Answer, Door, Exchange, Feed, Figures, Problem, Settings, Tokens, xml};
 use crate::base::CallId;
@@ -63,9 +65,34 @@ impl Exchange for Operator {
         Some(Arc::new(Kept { shelf: self.shelf(), config: self.config(), keys: self.keys() }))
     }
 
+    fn reports(&self) -> Option<Arc<dyn Reports>> {
+        Some(Arc::new(OnDisk(self.config())))
+    }
+
     fn archive(&self) -> Option<Arc<dyn Archive>> {
         Some(Arc::new(Kept { shelf: self.shelf(), config: self.config(), keys: self.keys() }))
     }
+}
+
+/// The kept reports of the configuration in force.
+struct OnDisk(Config);
+
+impl Reports for OnDisk {
+    fn list(&self) -> Later<Vec<serde_json::Value>> {
+        let config = self.0.clone();
+        read_files(move || kept::shown(&config))
+    }
+    fn file(&self, report: String, file: String) -> Later<Option<Vec<u8>>> {
+        let config = self.0.clone();
+        read_files(move || kept::read(&config, &report, &file))
+    }
+}
+
+fn read_files<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Later<T> {
+    let read = tokio::task::spawn_blocking(read);
+    Box::pin(async { read.await.unwrap_or_else(|error| Err(error.to_string())) })
 }
 
 /// Puts the configured tokens in force.

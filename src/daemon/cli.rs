@@ -310,7 +310,7 @@ pub(super) struct Report {
     /// What the report is on
     #[arg(value_parser = [
         "queue", "agent", "team", "trunk", "survey", "quality", "quality-team", "cases", "case", "campaign",
-        "campaign-agent", "contacts", "recompute",
+        "campaign-agent", "contacts", "kept", "recompute",
     ])]
     pub(super) kind: String,
     /// From when, in the node's time zone: `2026-11-01`, `2026-11-01 08:00`; this day's midnight if not given

@@ -35,7 +35,7 @@ pub(super) async fn run(operator: Arc<Operator>, journal: Journal) {
 }
 
 /// Since when records are kept at `now`; `None`: since ever.
-fn first_moment(now: Timestamp, keep: Period, zone: &TimeZone) -> Option<Wall> {
+pub(super) fn first_moment(now: Timestamp, keep: Period, zone: &TimeZone) -> Option<Wall> {
     let keep = match keep {
         Period::Days(days) => Keep::Days(days),
         Period::Months(months) => Keep::Months(months),

@@ -20,6 +20,7 @@ use super::files::{self, Fault, Loaded, Source, lines};
 use super::library::Shelf;
 use super::live::Zone;
 use super::metrics::{self, Tally};
+use super::report::kept;
 use super::{api, campaigns, check, first, playback, recording_keys, records, subscribers};
 use crate::api::subscribers::Wanted;
 use crate::api::{Problem, Tokens};
@@ -33,8 +34,8 @@ use crate::engine::disk::keys::Keys;
 use crate::engine::{Clips, WorkerRow};
 use crate::net::mail::{Letter, Post};
 use crate::store::Journal;
-use crate::switch::{Input, Reply, Request, RequestId};
 use crate::switch::console::CampaignOrder;
+use crate::switch::{Input, Reply, Request, RequestId};
 use crate::trace::{self, Reader};
 use crate::{engine, net};
 
@@ -396,18 +397,32 @@ impl Operator {
 
     /// Campaigns' lists, and whom nobody may call, are read anew: the exchange hears of what it does not know.
     pub(super) fn campaign_reload(&self) -> Answer {
-        let database = self.database();
         // Before the records have all from before the start, they have numbers as waiting that were reached.
         match self.ask(Request::Campaign(CampaignOrder::Reload, String::new())) {
             Some(Reply::Done(_)) => {}
             Some(Reply::Refused(why)) => return Answer::refused(why),
             _ => return Answer::refused("the exchange does not answer"),
         }
+        let database = self.database();
         let work = campaigns::tell(&database, self.inputs.clone(), false);
         match tokio::runtime::Handle::current().block_on(work) {
             Ok(numbers) => Answer::done(format!("{numbers} numbers"), numbers),
             Err(why) => Answer::refused(why),
         }
+    }
+
+    /// The reports that are made by themselves.
+    fn kept_reports(&self) -> Answer {
+        let config = self.config();
+        match (kept::rows(&config), kept::shown(&config)) {
+            (Ok(text), Ok(all)) => Answer::done(text, all),
+            (Err(why), _) | (_, Err(why)) => Answer::refused(why),
+        }
+    }
+
+    /// The way of letters.
+    pub(super) fn post(&self) -> &Post {
+        &self.post
     }
 
     pub(super) fn zone(&self) -> jiff::tz::TimeZone {
@@ -558,6 +573,7 @@ impl Orders for Operator {
             Order::Trace(call, file) => self.trace(call, file.as_deref()),
             Order::Subscriber(order, by) => self.subscribers(order, &by),
             Order::CampaignReload => self.campaign_reload(),
+            Order::Reports => self.kept_reports(),
             Order::CampaignClear(name) => self.campaign_clear(&name, String::new()),
             Order::Alarms => self.figures.alarms.show(&self.zone()),
             Order::Ack(number, by) => self.figures.alarms.ack(number, &by),

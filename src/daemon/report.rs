@@ -8,6 +8,7 @@
 mod campaign;
 mod cases;
 mod contacts;
+pub(super) mod kept;
 mod quality;
 mod survey;
 mod xlsx;
@@ -49,6 +50,7 @@ pub(super) fn main(args: Report) -> ExitCode {
         "survey" => runtime.block_on(survey::report(&args, &config, &zone)),
         "cases" => runtime.block_on(cases::list(&args, &config, &zone)),
         "case" => runtime.block_on(cases::one(&args, &config, &zone)),
+        "kept" => kept::list(&args, &config, &zone),
         _ => runtime.block_on(report(&args, &config, &zone)),
     };
     match done {
@@ -76,32 +78,43 @@ async fn report(args: &Report, config: &Config, zone: &TimeZone) -> Result<(), S
     }
     let language = language(args, config);
     let span = Span { from, until, by, zone: zone.clone() };
-    let table = match (Kind::named(&args.kind), args.kind.as_str()) {
-        (Some(kind), _) => {
-            gather(&config.database(), kind, span, &args.name).await?.table(&terms, language)
-        }
-        (None, "contacts") => {
-            contacts::table(&config.database(), span, &args.name, language).await?
-        }
-        (None, kind @ ("campaign" | "campaign-agent")) => {
-            let by_agent = kind == "campaign-agent";
-            campaign::table(&config.database(), by_agent, span, &args.name, language).await?
-        }
-        (None, kind) => {
-            let by_team = kind == "quality-team";
-            quality::table(&config.database(), by_team, span, &args.name, language).await?
-        }
-    };
+    let table = table(&config.database(), &args.kind, span, &args.name, (&terms, language)).await?;
     let json = || json(&table, &args.kind, (from, until), zone, &terms);
     hand_out(args, &table, (from, until), zone, &json)
+}
+
+/// A report by its kind's word.
+async fn table(
+    database: &Path,
+    kind: &str,
+    span: Span,
+    names: &[String],
+    (terms, language): (&Terms, Language),
+) -> Result<Table, String> {
+    if let Some(kind) = Kind::named(kind) {
+        return Ok(gather(database, kind, span, names).await?.table(terms, language));
+    }
+    match kind {
+        "contacts" => contacts::table(database, span, names, language).await,
+        "campaign" | "campaign-agent" => {
+            campaign::table(database, kind == "campaign-agent", span, names, language).await
+        }
+        _ => quality::table(database, kind == "quality-team", span, names, language).await,
+    }
 }
 
 fn language(args: &Report, config: &Config) -> Language {
     match args.language.as_deref() {
         Some("en") => Language::English,
         Some(_) => Language::Chinese,
-        None if config.node.language == config::Language::En => Language::English,
-        None => Language::Chinese,
+        None => of_node(config.node.language),
+    }
+}
+
+fn of_node(language: config::Language) -> Language {
+    match language {
+        config::Language::En => Language::English,
+        config::Language::ZhCn => Language::Chinese,
     }
 }
 
@@ -169,19 +182,23 @@ fn terms(args: &Report, config: &Config) -> Result<Terms, String> {
         let all: Vec<&str> = Formula::ALL.iter().map(|(_, name)| *name).collect();
         format!("there is no formula '{word}'; there are {}", all.join(", "))
     })?;
+    let usual = usual_terms(config, formula);
+    let threshold = args.threshold.unwrap_or(usual.threshold);
+    Ok(Terms { threshold, short: args.short.unwrap_or(usual.short), ..usual })
+}
+
+/// As the configuration has them.
+fn usual_terms(config: &Config, formula: Formula) -> Terms {
     let seconds = |time: std::time::Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
     let channels = config.gateways.iter().map(|g| (g.name.to_string(), g.channels));
-    Ok(Terms {
+    let wrap_ups = config.wrap_ups.iter().map(|own| (own.code.to_string(), own.name.to_string()));
+    Terms {
         formula,
-        threshold: args.threshold.unwrap_or_else(|| seconds(config.acd.service_level)),
-        short: args.short.unwrap_or_else(|| seconds(config.acd.short_abandon)),
+        threshold: seconds(config.acd.service_level),
+        short: seconds(config.acd.short_abandon),
         channels: channels.collect(),
-        wrap_ups: config
-            .wrap_ups
-            .iter()
-            .map(|code| (code.code.to_string(), code.name.to_string()))
-            .collect(),
-    })
+        wrap_ups: wrap_ups.collect(),
+    }
 }
 
 async fn gather(path: &Path, kind: Kind, span: Span, names: &[String]) -> Result<Sheet, String> {

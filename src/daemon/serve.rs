@@ -303,6 +303,7 @@ fn tend(runtime: &Runtime, operator: &Arc<Operator>, store: &Store, sealer: Seal
     runtime.spawn(renew_certificates(operator.clone()));
     runtime.spawn(super::alarms::run(operator.clone()));
     runtime.spawn(super::keeping::run(operator.clone(), store.journal()));
+    runtime.spawn(super::report::kept::run(operator.clone(), store.journal()));
     let alarms = operator.figures.alarms.clone();
     let copy = homes::path(&operator.config().node.data_dir);
     let inputs = operator.inputs().clone();

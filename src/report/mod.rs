@@ -23,6 +23,7 @@ pub mod layout;
 pub mod ledger;
 pub mod measure;
 pub mod period;
+pub mod schedule;
 pub mod service;
 pub mod survey;
 

@@ -158,6 +158,11 @@ impl Journal {
         self.state.durable.load(Acquire) >= awaited.0
     }
 
+    /// Whether the database has the fact of that mark, and all that former processes wrote down.
+    pub fn has_applied(&self, awaited: Awaited) -> bool {
+        self.state.has_former() && self.state.applied.load(Acquire) >= awaited.0
+    }
+
     /// Whether the database has every fact that was handed in so far, by former processes too.
     pub fn is_settled(&self) -> bool {
         let health = self.state.health();
