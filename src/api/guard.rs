@@ -26,7 +26,9 @@ use crate::access::rights::{Rights, Role};
 const MAX_TOKEN: usize = 256;
 /// The longest answer in which numbers are masked, in bytes; ours have bounds far below.
 const MAX_ANSWER: usize = 64 << 20;
-/// How often the log speaks of refusals.
+/// Refusals that differ of which the log speaks at once; one more each second.
+const BURST: u32 = 20;
+/// How often the log speaks of other refusals.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(1);
 
 /// A token's hash, and what it may.
@@ -128,6 +130,42 @@ pub struct Caller {
 #[derive(Default)]
 pub struct Complaints(Mutex<(Option<Instant>, u64)>);
 
+/// Lines about refusals that differ: a burst of them is named, who goes on and on gets a line a second.
+#[derive(Default)]
+pub struct Refusals(Mutex<Refused>);
+
+#[derive(Default)]
+struct Refused {
+    /// Lines that were written and not made up for by seconds since.
+    written: u32,
+    /// Since when, or when it was made up for last.
+    since: Option<Instant>,
+    /// The last line.
+    line: String,
+    /// Refusals since the last line.
+    left_out: u64,
+}
+
+impl Refusals {
+    /// How many were left out since the last line, if this one may be written now.
+    fn may_tell(&self, line: &str, now: Instant) -> Option<u64> {
+        let mut said = self.0.lock().expect("no holder panics");
+        let since = said.since.unwrap_or(now);
+        let seconds = now.saturating_duration_since(since).as_secs();
+        said.written = said.written.saturating_sub(u32::try_from(seconds).unwrap_or(u32::MAX));
+        said.since = Some(since + Duration::from_secs(seconds));
+        // The same thing once more in this second says nothing new.
+        if said.written >= BURST || (said.written > 0 && said.line == line && seconds == 0) {
+            said.left_out += 1;
+            return None;
+        }
+        said.written += 1;
+        said.line.clear();
+        said.line.push_str(line);
+        Some(std::mem::take(&mut said.left_out))
+    }
+}
+
 impl Complaints {
     /// How many were left out since the last line, if one may be written now.
     pub(super) fn may_tell(&self) -> Option<u64> {
@@ -217,12 +255,15 @@ fn of_socket(headers: &HeaderMap) -> Option<&str> {
 
 /// A line in the log.
 pub(super) fn complain(app: &App, request: &Request, why: &str) {
-    if let Some(left_out) = app.complaints.may_tell() {
-        let from =
-            request.extensions().get::<PeerAddress>().map_or_else(String::new, |at| at.to_string());
+    let at = request.extensions().get::<PeerAddress>();
+    let (method, path) = (request.method(), request.uri().path());
+    let path: String = path.chars().take(200).collect();
+    // Each request of a program may come from another port.
+    let of = at.map_or_else(String::new, |at| at.0.ip().to_string());
+    let line = format!("{of}: {method} {path}: {why}");
+    if let Some(left_out) = app.refusals.may_tell(&line, Instant::now()) {
+        let from = at.map_or_else(String::new, ToString::to_string);
         let more = if left_out > 0 { format!(" (and {left_out} more)") } else { String::new() };
-        let (method, path) = (request.method(), request.uri().path());
-        let path: String = path.chars().take(200).collect();
         tracing::warn!("API: {from}: {method} {path}: {why}{more}");
     }
 }
@@ -230,5 +271,30 @@ pub(super) fn complain(app: &App, request: &Request, why: &str) {
 impl std::fmt::Display for PeerAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         SocketAddr::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_of_refusals_is_named_and_a_flood_is_not() {
+        let (refusals, begun) = (Refusals::default(), Instant::now());
+        let at = |ms| begun + Duration::from_millis(ms);
+        // Two tokens, several paths, in one second.
+        let lines = ["crm may not: /a", "crm may not: /b", "wall may not: /a"];
+        for (nth, line) in lines.into_iter().enumerate() {
+            let before = if nth == 0 { 0 } else { 1 };
+            assert_eq!(refusals.may_tell(line, at(1)), Some(before), "{line}");
+            assert_eq!(refusals.may_tell(line, at(2)), None, "once");
+        }
+        assert_eq!(refusals.may_tell("crm may not: /a", at(3)), Some(1));
+        let told = (0..1_000).filter(|n| refusals.may_tell(&n.to_string(), at(4)).is_some());
+        assert_eq!(told.count(), BURST as usize - 4);
+        // Whoever goes on gets a line a second, which says how many there were.
+        assert_eq!(refusals.may_tell("x", at(1_003)), Some(1_000 - u64::from(BURST) + 4));
+        assert_eq!(refusals.may_tell("y", at(1_004)), None);
+        assert_eq!(refusals.may_tell("z", at(60_000)), Some(1));
     }
 }

@@ -211,7 +211,7 @@ pub struct App {
     places: Arc<Semaphore>,
     /// Becomes true when Belfry stops: streams end then.
     pub stopping: watch::Receiver<bool>,
-    complaints: guard::Complaints,
+    refusals: guard::Refusals,
     ready: Mutex<Ready>,
 }
 

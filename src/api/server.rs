@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::door::{Door, Frame, LAST, Name, Settings, Stream};
-use super::guard::{Complaints, Tokens};
+use super::guard::{Refusals, Tokens};
 use super::{App, Exchange, Feed, Limited, routes};
 
 /// How long a head may take, and a connection rest between two.
@@ -50,7 +50,7 @@ pub fn open(
         feed,
         places: frame.places.clone(),
         stopping: stopping.clone(),
-        complaints: Complaints::default(),
+        refusals: Refusals::default(),
         ready: Default::default(),
     };
     let router = routes::router(Arc::new(app));

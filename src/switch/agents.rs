@@ -211,7 +211,11 @@ impl Switch {
 
     /// The agents as the console shows them.
     pub(super) fn agent_rows(&self, now: Now) -> Vec<AgentRow> {
-        self.centre.agents(now.at).into_iter().map(agent_row).collect()
+        let row = |view: AgentView| {
+            let today = self.agent_day(&view.number);
+            agent_row(view, today)
+        };
+        self.centre.agents(now.at).into_iter().map(row).collect()
     }
 
     /// The queues as the console shows them.
@@ -239,7 +243,7 @@ impl Switch {
         };
         match self.centre.wish(now.at, agent, wish, Cause::Supervisor) {
             Ok(()) => {
-                let state = self.centre.agent(now.at, agent).map(agent_row);
+                let state = self.centre.agent(now.at, agent).map(|view| agent_row(view, (0, 0)));
                 let (state, pending) =
                     state.map(|row| (row.state, row.pending)).unwrap_or_default();
                 let then = pending.map_or(String::new(), |p| format!(", then {p}"));
@@ -321,7 +325,8 @@ fn queue_fact(now: Now, what: What) -> FactKind {
     FactKind::Queue { queue, call, what }
 }
 
-fn agent_row(view: AgentView) -> AgentRow {
+/// `calls`, `talked_ms`: what the agent has had today.
+fn agent_row(view: AgentView, (calls, talked_ms): (u64, u64)) -> AgentRow {
     let state = match view.state {
         AgentState::NotReady(Reason::Break(code)) if code > 0 => format!("break {code}"),
         AgentState::NotReady(reason @ (Reason::NoAnswer | Reason::PhoneGone | Reason::Forced)) => {
@@ -339,8 +344,8 @@ fn agent_row(view: AgentView) -> AgentRow {
         pending: view.pending.map(|state| state.name().to_owned()),
         ms: view.since.as_millis() as u64,
         call: view.call,
-        calls: view.calls,
-        talked_ms: view.talked.as_millis() as u64,
+        calls,
+        talked_ms,
         queues: view.queues,
     }
 }

@@ -502,9 +502,9 @@ pub struct AgentRow {
     pub ms: u64,
     /// Whose call it has.
     pub call: Option<CallId>,
-    /// Callers taken since it signed in.
-    pub calls: u32,
-    /// Milliseconds talked since.
+    /// Callers taken today, from when the process began at the earliest.
+    pub calls: u64,
+    /// Milliseconds talked with them.
     pub talked_ms: u64,
     /// The queues that it serves.
     pub queues: Vec<String>,

@@ -9,12 +9,16 @@
 //!
 //! Until the records are told, which may be long after the start where the database is away, it is the day since the start.
 
+use std::collections::BTreeMap;
+
 use jiff::tz::TimeZone;
 
 use crate::base::Duration;
 use crate::config;
+#[cfg(test)]
+use crate::report::Book;
 use crate::report::period::{By, period};
-use crate::report::{Book, Delta, Formula, Kind, Ledger, Measure, Subject, figures};
+use crate::report::{Delta, Formula, Kind, Ledger, Measure, Subject, Tally, figures};
 
 use super::Switch;
 use super::console::QueueDay;
@@ -36,8 +40,11 @@ pub struct DaySoFar {
 #[derive(Debug)]
 pub(super) struct Live {
     ledger: Ledger,
+    /// What each has had: added up as it comes, for a wallboard asks each few seconds while calls wait.
+    day: BTreeMap<Subject, Tally>,
+    #[cfg(test)]
     book: Book,
-    /// The day's begin and end, milliseconds since 1970.
+    /// When the day began and when it is over, milliseconds since 1970.
     from: i64,
     until: i64,
     /// What was counted for queues, by the number of its fact, until the records are told; `None`: they were, or it
@@ -47,8 +54,15 @@ pub(super) struct Live {
 
 impl Default for Live {
     fn default() -> Live {
-        let (ledger, book) = (Ledger::default(), Book::default());
-        Live { ledger, book, from: i64::MIN, until: i64::MIN, untold: Some(Vec::new()) }
+        Live {
+            ledger: Ledger::default(),
+            day: BTreeMap::new(),
+            #[cfg(test)]
+            book: Book::default(),
+            from: i64::MIN,
+            until: i64::MIN,
+            untold: Some(Vec::new()),
+        }
     }
 }
 
@@ -58,6 +72,8 @@ impl Live {
         if fact.wall.0 >= self.until {
             let day = period(By::Day, fact.wall.0, zone);
             (self.from, self.until) = (day.from, day.until);
+            self.day.clear();
+            #[cfg(test)]
             self.book.forget_before(day.from);
         }
         self.ledger.take(fact.wall, fact.happened());
@@ -68,7 +84,7 @@ impl Live {
             {
                 untold.push((fact.seq, delta.clone()));
             }
-            self.book.add(delta);
+            self.add(delta);
         }
         self.untold.take_if(|untold| untold.len() > MOST_UNTOLD);
     }
@@ -77,11 +93,27 @@ impl Live {
     /// queues' day.
     pub(super) fn told(&mut self, day: DaySoFar) {
         let Some(untold) = self.untold.take() else { return };
+        self.day.retain(|subject, _| subject.kind != Kind::Queue);
+        #[cfg(test)]
         self.book.forget(Kind::Queue);
         let since = untold.into_iter().filter(|(seq, _)| *seq > day.seq).map(|(_, delta)| delta);
         for delta in day.rows.into_iter().chain(since).filter(|delta| delta.start >= self.from) {
-            self.book.add(delta);
+            self.add(delta);
         }
+    }
+
+    fn add(&mut self, delta: Delta) {
+        #[cfg(test)]
+        self.book.add(delta.clone());
+        // The part of a state that lasted over midnight is the day's before.
+        if delta.start >= self.from {
+            self.day.entry(delta.subject).or_default().add(delta.measure, delta.value);
+        }
+    }
+
+    /// What one has had today; none: nothing.
+    fn today(&self, kind: Kind, name: &str) -> Option<&Tally> {
+        self.day.get(&Subject::new(kind, name))
     }
 
     /// All that is counted.
@@ -94,21 +126,29 @@ impl Live {
 impl Switch {
     /// What a queue has had today.
     pub(super) fn queue_day(&self, queue: &str) -> QueueDay {
-        let day = self.figures.book.since(&Subject::new(Kind::Queue, queue), i64::MIN);
+        let none = Tally::default();
+        let day = self.figures.today(Kind::Queue, queue).unwrap_or(&none);
         let acd = &self.config.acd;
         let formula = formula(acd.service_formula);
         let (threshold, short) = (seconds(acd.service_level), seconds(acd.short_abandon));
-        let speed = figures::speed_of_answer(&day);
+        let speed = figures::speed_of_answer(day);
         QueueDay {
             entered: day.get(Measure::Entered),
             answered: day.get(Measure::Answered),
             abandoned: day.get(Measure::Abandoned),
-            service_level: formula.level(&day, threshold, short).value(),
+            service_level: formula.level(day, threshold, short).value(),
             formula: formula.name().to_owned(),
             threshold_s: threshold,
             speed_of_answer_ms: speed.part.checked_div(speed.of),
             max_wait_ms: day.get(Measure::MaxWaitMs),
         }
+    }
+
+    /// An agent's calls of today, and how long it has talked in them, in milliseconds.
+    pub(super) fn agent_day(&self, number: &str) -> (u64, u64) {
+        let day = self.figures.today(Kind::Agent, number);
+        let talked = |day: &Tally| day.sum(&[Measure::TalkMs, Measure::HoldMs]);
+        day.map_or((0, 0), |day| (figures::handled(day), talked(day)))
     }
 }
 
@@ -180,7 +220,7 @@ mod tests {
             rows.extend(of_yesterday.iter().cloned());
             DaySoFar { seq: upto, rows }
         };
-        let day_of = |live: &Live| live.book.since(&Subject::new(Kind::Queue, "care"), i64::MIN);
+        let day_of = |live: &Live| live.today(Kind::Queue, "care").cloned().unwrap_or_default();
         let mut never_stopped = Live::default();
         facts.iter().for_each(|fact| never_stopped.take(fact, &zone));
         let whole = day_of(&never_stopped);
@@ -198,6 +238,42 @@ mod tests {
             live.told(records(41));
             assert_eq!(day_of(&live), whole);
         }
+    }
+
+    /// A day's figures are added up as facts come, and a new day begins with nothing of the one before.
+    #[test]
+    fn the_day_is_counted_from_midnight_on() {
+        const HOUR: i64 = 3_600_000;
+        let mut live = Live::default();
+        let mut seq = 0;
+        let mut tell = |live: &mut Live, wall: i64, n: u64, what: QueueFact| {
+            seq += 1;
+            let call = CallId::new(Wall(1_000), n);
+            let kind = FactKind::Queue { queue: "care".into(), call, what };
+            live.take(&Fact { seq, wall: Wall(wall), kind }, &TimeZone::UTC);
+        };
+        let day = 20_000 * 24 * HOUR;
+        for n in 1..=3 {
+            let at = day + n as i64 * HOUR;
+            tell(&mut live, at, n, QueueFact::Entered { position: 1, priority: 0 });
+            let agent = "7001".to_owned();
+            let what = QueueFact::Answered { agent, waited_ms: 4_000, rang_ms: 5, back: false };
+            tell(&mut live, at + 4_000, n, what);
+            let what = QueueFact::TalkOver { agent: "7001".into(), talk_ms: 60_000 };
+            tell(&mut live, at + 64_000, n, what);
+        }
+        let counts = |live: &Live| {
+            let queue = live.today(Kind::Queue, "care").map(|day| day.get(Measure::Answered));
+            let agent = live.today(Kind::Agent, "7001").map(figures::handled);
+            (queue, agent)
+        };
+        assert_eq!(counts(&live), (Some(3), Some(3)));
+        assert_eq!(live.today(Kind::Queue, "other"), None);
+        let whole = live.book().since(&Subject::new(Kind::Queue, "care"), i64::MIN);
+        assert_eq!(live.today(Kind::Queue, "care"), Some(&whole), "as of all its quarters");
+        tell(&mut live, day + 24 * HOUR, 9, QueueFact::Entered { position: 1, priority: 0 });
+        assert_eq!(live.today(Kind::Queue, "care").map_or(0, |day| day.get(Measure::Answered)), 0);
+        assert_eq!(live.today(Kind::Agent, "7001"), None);
     }
 
     #[test]
