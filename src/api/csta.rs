@@ -16,10 +16,9 @@ use super::guard::Caller;
 use super::routes::{Gives, Param, Route};
 use super::{App, Problem, audit};
 use crate::access::rights::Role;
-use crate::acd::wrap_up::LONGEST_NOTE;
 use crate::base::CallId;
 use crate::switch::console::DeskOrder;
-use crate::switch::cti::{Answer, How, Order, Why, Wish};
+use crate::switch::cti::{Answer, How, LONGEST_NOTE, Order, Why, Wish};
 use crate::switch::{Reply, Request};
 
 const SEES: &[Role] = &[Role::Read, Role::Agent, Role::Supervisor];

@@ -47,6 +47,11 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
             let remedy = "give it another name: each has a folder of its own";
             reader.faults.error(&reader.place("report", *nth, "name"), what, remedy);
         }
+        if own.name.as_str().starts_with('.') {
+            let what = format!("\"{}\" is no name of a folder of its own", own.name);
+            let remedy = "begin it with a letter or a digit";
+            reader.faults.error(&reader.place("report", *nth, "name"), what, remedy);
+        }
         if own.by.is_longer_than(own.each) {
             let what = format!("a report of a {} has no rows of a {}", own.each, own.by);
             let remedy = format!("write \"total\", or what is shorter than a {}", own.each);
@@ -95,6 +100,8 @@ mod tests {
         };
         refused("by = \"month\"\n", "a report of a day has no rows of a month");
         refused("time = \"25:00\"\n", "25:00");
+        let up = faults("name = \"..\"\nof = \"queue\"\n");
+        assert!(up.iter().any(|fault| fault.contains("no name of a folder")), "{up:?}");
         refused("formats = [\"pdf\"]\n", "pdf");
         refused("[[report]]\nname = \"m\"\nof = \"agent\"\n", "stands in line");
         refused("mail = [\"a@b.example\"]\n[mail]\n", "no mail server is named");

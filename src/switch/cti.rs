@@ -14,6 +14,7 @@ mod agents;
 use serde::{Deserialize, Serialize};
 
 use crate::access::rights::{Deed, Rights};
+pub use crate::acd::wrap_up::LONGEST_NOTE;
 use crate::acd::{AgentView, Said};
 use crate::base::{CallId, LegId, Now};
 use crate::call::Connection;
