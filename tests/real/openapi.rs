@@ -37,6 +37,7 @@ const MORE: &str = "\n[http]\nlisten = \"OWN:8080\"\n\
     [[score_form]]\nname = \"service\"\n\
     [[score_question]]\nform = \"service\"\nname = \"greets\"\ntext = \"greets?\"\nmost = 5\n\
     [[queue]]\nname = \"care\"\nafter_call = \"0 s\"\n\
+    [[report]]\nname = \"daily\"\nof = \"queue\"\n[[wrap_up]]\ncode = \"17\"\nname = \"complaint\"\n\
     [[campaign]]\nname = \"spring\"\nkind = \"preview\"\nqueue = \"care\"\ntrunk = \"e1\"\n";
 
 const PLAN: &str = "[[route]]\nname = \"asked\"\ncontext = \"agents\"\nwhen = { to = \"9610\" }\n\
@@ -58,6 +59,7 @@ struct Filled {
     parties: [Which; 2],
     recorded: String,
     case: u64,
+    report: String,
 }
 
 impl Filled {
@@ -105,7 +107,12 @@ impl Filled {
             .arg(belfry.beside("belfry.toml"))
             .status();
         assert!(imported.is_ok_and(|status| status.success()));
-        Filled { belfry, live, parties: [alice, bob], recorded, case }
+        let report = wait_for(PATIENCE, || {
+            let (_, all) = ask(at, ADMIN, "GET", "/v1/reports", None);
+            all[0]["kept"][0]["file"].as_str().map(str::to_owned)
+        });
+        let report = report.expect("a report is kept");
+        Filled { belfry, live, parties: [alice, bob], recorded, case, report }
     }
 
     /// A talk is up, whatever was asked of it before.
@@ -137,6 +144,8 @@ impl Filled {
             ("survey", of(json!("asked"), json!("designed"))),
             ("form", of(json!("service"), json!("designed"))),
             ("nth", json!(1)),
+            ("report", json!("daily")),
+            ("file", self.report.clone().into()),
         ];
         let line = |(name, value): (&str, Value)| format!("\"path.{name}\" = {value}\n");
         "[parameters]\n".to_owned() + &all.map(line).concat()

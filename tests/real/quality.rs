@@ -30,6 +30,7 @@ const MORE: &str = "\n[http]\nlisten = \"OWN:8080\"\n\
     [[score_question]]\nform = \"service\"\nname = \"greets\"\nsection = \"开场\"\ntext = \"问候并报工号\"\nmost = 5\n\
     [[score_question]]\nform = \"service\"\nname = \"solves\"\ntext = \"解决问题\"\nweight = 3\n\
     [[score_question]]\nform = \"service\"\nname = \"data\"\ntext = \"核对身份\"\nmost = 1\nfatal = true\n\
+    [[report]]\nname = \"daily\"\nof = \"queue\"\nformats = [\"csv\", \"xlsx\"]\n\
     [[queue]]\nname = \"care\"\n";
 
 /// A part of a file: the answer's status, head and body.
@@ -56,6 +57,40 @@ fn report(belfry: &Appliance, kind: &str) -> Value {
         .expect("belfry report runs");
     let text = String::from_utf8_lossy(&out.stdout);
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}{out:?}"))
+}
+
+/// R25: at the first start the last day's report is made, and again after a restart none; supervisors of all fetch it.
+fn reports_are_kept(belfry: &Appliance, at: SocketAddr) {
+    let (_, all) = wait_for(PATIENCE, || {
+        let (status, all) = ask(at, BOSS, "GET", "/v1/reports", None);
+        (all[0]["kept"].as_array().map(Vec::len) == Some(2)).then_some((status, all))
+    })
+    .expect("two files are kept");
+    assert_eq!((&all[0]["name"], &all[0]["of"]), (&"daily".into(), &"queue".into()));
+    for kept in all[0]["kept"].as_array().expect("a list") {
+        let file = kept["file"].as_str().expect("a name");
+        let path = format!("/v1/reports/daily/{file}");
+        let (status, head, bytes) = part(at, &path, "");
+        assert_eq!(
+            (status, bytes.len() as u64),
+            (200, kept["bytes"].as_u64().unwrap_or(0)),
+            "{head}"
+        );
+        let begins: &[u8] = if file.ends_with(".csv") { "\u{feff}".as_bytes() } else { b"PK" };
+        assert!(bytes.starts_with(begins), "{file}");
+        // Of a supervisor of one team, of an agent.
+        assert_eq!([LEAD, OWN].map(|token| ask(at, token, "GET", &path, None).0), [403, 403]);
+    }
+    assert_eq!(part(at, "/v1/reports/daily/..%2F..%2Fbelfry.db", "").0, 404);
+    let said = belfry.console("show reports").to_string();
+    assert!(said.contains("daily") && said.contains("day"), "{said}");
+    let listed = Command::new(env!("CARGO_BIN_EXE_belfry"))
+        .args(["report", "kept", "-c"])
+        .arg(belfry.beside("belfry.toml"))
+        .output()
+        .expect("belfry report runs");
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert_eq!(listed.matches("reports/daily/").count(), 2, "{listed}");
 }
 
 /// A form by the API: designed, used, designed anew, taken away; those of the configuration are not.
@@ -224,6 +259,7 @@ fn a_talk_is_drawn_played_scored_corrected_and_counted() {
     assert_eq!(rows[0]["question:service/solves"], 0.8, "{rows}");
     assert_eq!(report(&belfry, "quality-team")["rows"][0]["name"], "day");
     forms_are_designed(at, &call);
+    reports_are_kept(&belfry, at);
     let log = belfry.log();
     for said in [
         "is scored on form service",
