@@ -74,14 +74,15 @@ impl Schedule {
         self.due_at(&period(self.each, last.until, zone), zone)
     }
 
-    /// The labels that may go: of spans that were over before `first`, milliseconds since 1970.
+    /// The labels that may go: of spans before that of `first`, milliseconds since 1970. The last that was due stays,
+    /// however short reports are kept: it would be made again.
     pub fn old<'k>(
         &self,
         kept: impl Iterator<Item = &'k str>,
-        first: i64,
+        (first, now): (i64, i64),
         zone: &TimeZone,
     ) -> Vec<&'k str> {
-        let oldest = period(self.each, first, zone).label;
+        let oldest = period(self.each, first, zone).label.min(self.last_before(now, zone).label);
         kept.filter(|own| self.is_before(own, &oldest)).collect()
     }
 
@@ -155,7 +156,10 @@ mod tests {
         assert_eq!(next("2026-11-24T03:30:00+08:00"), Some(at("2026-11-25T03:30:00+08:00")));
         let first = at("2026-10-24T00:00:00+08:00");
         let kept = ["2026-10-23", "2026-10-24", "2026-W01", "notes"];
-        assert_eq!(daily.old(kept.into_iter(), first, &zone()), ["2026-10-23"]);
+        assert_eq!(
+            daily.old(kept.into_iter(), (first, first + 40 * 86_400_000), &zone()),
+            ["2026-10-23"]
+        );
     }
 
     proptest! {
@@ -173,6 +177,7 @@ mod tests {
             prop_assert!(due[0].until <= now && schedule.names(&due[0].label));
             let kept = [due[0].label.as_str()];
             prop_assert!(schedule.due(kept.into_iter(), now, &zone).is_empty());
+            prop_assert!(schedule.old(kept.into_iter(), (now, now), &zone).is_empty(), "it would come again");
             let next = schedule.next(now, &zone).expect("a time");
             prop_assert!(next > now);
             let then = schedule.due(kept.into_iter(), next, &zone);

@@ -40,6 +40,8 @@ use crate::store::Journal;
 /// How often it is looked whether one is due, and whether the records have all.
 const LOOK: Duration = Duration::from_secs(30);
 const BEHIND: Duration = Duration::from_secs(2);
+/// Before this there was nothing to report on: 2024, milliseconds since 1970.
+const EARLIEST: i64 = 1_704_067_200_000;
 /// Files of one report that are looked at: more than are made in ten years.
 const MOST_FILES: usize = 10_000;
 
@@ -89,6 +91,9 @@ async fn keep_up(
     let folder = folder(config, own);
     for format in formats(own) {
         let now = Clock::start().now().wall.0;
+        if now < EARLIEST {
+            return Err("the clock is not set".into());
+        }
         let kept = of_format(&folder, format)?;
         let labels = || kept.iter().map(|made| made.period.as_str());
         for span in schedule(own).due(labels(), now, zone) {
@@ -102,13 +107,31 @@ async fn keep_up(
                 send(operator, &own.name.to_string(), Letter { to, ..letter });
             }
         }
-        // Only while it is known what time it is: a clock that stands years ahead takes nothing away twice.
-        let first = first_moment(jiff::Timestamp::now(), own.keep, zone);
-        for old in first.iter().flat_map(|first| schedule(own).old(labels(), first.0, zone)) {
-            let path = folder.join(format!("{old}.{format}"));
-            fs::remove_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-            tracing::info!("report {} of {old} is past its time: its file is removed", own.name);
-        }
+        remove_old(config, own, format, zone)?;
+    }
+    Ok(())
+}
+
+/// Removes what is past its time, as long as the kernel's clock follows another: one that stands years ahead would take all
+/// of it away.
+fn remove_old(
+    config: &Config,
+    own: &config::Report,
+    format: ReportFormat,
+    zone: &TimeZone,
+) -> Result<(), String> {
+    if !pinning::clock_is_synchronised().unwrap_or(false) {
+        return Ok(());
+    }
+    let folder = folder(config, own);
+    let kept = of_format(&folder, format)?;
+    let labels = kept.iter().map(|made| made.period.as_str());
+    let Some(first) = first_moment(jiff::Timestamp::now(), own.keep, zone) else { return Ok(()) };
+    let now = Clock::start().now().wall.0;
+    for old in schedule(own).old(labels, (first.0, now), zone) {
+        let path = folder.join(format!("{old}.{format}"));
+        fs::remove_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        tracing::info!("report {} of {old} is past its time: its file is removed", own.name);
     }
     Ok(())
 }
