@@ -633,6 +633,12 @@ impl Centre {
         let working = |region| queue.by_region.get(&region).copied().unwrap_or_default();
         working(Some(region)) + working(None) > 0
     }
+    /// Whether an agent who serves the queue of this name is signed in, ready or not.
+    pub fn has_agents(&self, queue: &str) -> bool {
+        let queue = self.by_name.get(queue).and_then(|id| self.queues.get(id));
+        queue.is_some_and(|queue| queue.signed_in > 0)
+    }
+
     pub(super) fn is_staffed(&self, queue: QueueId, wants: fn(&Terms) -> Staffing) -> bool {
         let Some(queue) = self.queues.get(&queue) else { return false };
         match wants(&queue.terms) {

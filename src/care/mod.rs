@@ -15,6 +15,7 @@ pub mod care_call;
 pub mod cases;
 pub mod check_in;
 pub mod directory;
+pub mod duty;
 pub mod early;
 pub mod file;
 pub mod guard;

@@ -36,6 +36,10 @@ section! {
         /// The queue in which agents are offered alarms that bring no call: the agent's phone rings, it hears what it is, and
         /// the home is called. Without it: the first.
         queue: Option<Name> = derived, live;
+        /// Who is on duty: phones, or numbers behind `trunk`, that are rung, all at once and again and again, for an alarm that
+        /// brings no call, until somebody takes it on (context `care-duty`, step `accept`): at once where no agent of `queue` is
+        /// signed in, else when none has it within `speech_within`. At most 30. Without it: nobody.
+        phones: Option<Vec<Number>> = derived, live;
         /// Within this a unit calls after its alarm; after that operators are told.
         speech_within: Duration = "\"60 s\"" in ["\"5 s\"", "\"10 min\""], live;
         /// Within this the same report is a repeat: answered again, and it counts once.

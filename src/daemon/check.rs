@@ -6,6 +6,7 @@ use std::net::{IpAddr, UdpSocket};
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::bells;
 use super::cli::Check;
 use super::clock::Clock;
 use super::files::{self, Fault, Loaded, Source};
@@ -61,6 +62,7 @@ fn around(loaded: Loaded) -> (Vec<Fault>, String) {
     faults.extend(addresses(&loaded.config, &loaded.name, is_ours));
     faults.extend(newer_store(&loaded.config.database()));
     faults.extend(call_backs(&loaded.config, &loaded.plan, &loaded.name));
+    faults.extend(bells::faults(&loaded.config, &loaded.plan, &loaded.name));
     let placed = |fault| loaded.kept.placed(fault, &loaded.name);
     let mut faults: Vec<Fault> = faults.into_iter().map(placed).collect();
     let (prompts, bad) = files::bad_prompts(&loaded.config, &loaded.name, &loaded.sounds);
@@ -177,9 +179,10 @@ fn addresses(config: &Config, name: &str, is_ours: impl Fn(IpAddr) -> bool) -> V
     faults
 }
 
-/// Contexts of calls that the care line makes by itself: to units, to who has not reported, to contacts, on a schedule,
+/// Contexts of calls that the care line makes by itself: to units, to who has not reported, to contacts, to who is on duty, on a schedule,
 /// by response plans.
-const CARE: [&str; 5] = ["care-unit", "care-reminder", "care-contact", "care-call", "care-plan"];
+const CARE: [&str; 6] =
+    ["care-unit", "care-reminder", "care-contact", "care-duty", "care-call", "care-plan"];
 
 /// Contexts that the configuration sends calls to and the dialplan has no route in, and those that have routes
 /// and that no call comes to.

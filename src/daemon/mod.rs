@@ -24,6 +24,7 @@ mod accounts;
 mod alarms;
 mod api;
 mod backup;
+mod bells;
 mod campaigns;
 mod certificate;
 mod certificates;

@@ -38,7 +38,7 @@ pub use apps::reference::{help, reference_markdown};
 pub use cause::Cause;
 pub use draft::{LoadEnv, Mentioned};
 pub use effect::{Effect, Happening};
-pub use explain::{Explanation, explain, may_go_out};
+pub use explain::{Explanation, explain, may_go_out, may_reach_somebody};
 pub use fault::{Fault, Severity};
 pub use interp::{Entry, Interp, NoRoute};
 pub use model::{Plan, Query, Service};

@@ -14,6 +14,7 @@
 pub(super) mod calls;
 mod care_calls;
 mod check_ins;
+mod duty;
 mod guard;
 mod homes;
 mod in_call;
@@ -37,6 +38,8 @@ use crate::care::check_in::{self, CheckIns};
 pub use crate::care::directory::MOST as MOST_SUBSCRIBERS;
 use crate::care::directory::Told;
 use crate::care::early::EarlySigns;
+use crate::care::duty::Duty;
+pub use crate::care::duty::MOST_PHONES as MOST_DUTY_PHONES;
 use crate::care::guard::Guard;
 pub use crate::care::guard::Lock;
 use crate::care::notice::Notices;
@@ -178,6 +181,8 @@ pub(super) struct Care {
     agents_calls: BTreeSet<CallId>,
     /// The lines of units in calls.
     lines: in_call::Lines,
+    /// Cases for which the phones on duty are rung.
+    duty: Duty,
     /// Units that say their alarms by keys.
     receiving: receiving::Receptions,
     /// Response plans.
@@ -238,6 +243,7 @@ impl Care {
             receiving: Default::default(),
             plans: Runs::default(),
             kept_plans: Vec::new(),
+            duty: Duty::default(),
             care_calls: CareCalls::default(),
             kept_calls: None,
             answers: BTreeMap::new(),
@@ -271,6 +277,7 @@ impl Care {
             self.plans_wait.keys().map(|(at, _)| *at).find(|at| *at != Time::NEVER),
             self.plans.next_wake(),
             self.care_calls.next_wake(now),
+            self.duty.next_wake(),
         ];
         confirm.into_iter().chain(others.into_iter().flatten()).min()
     }
@@ -532,6 +539,13 @@ impl Switch {
         let taken_back = |case| self.care.cases.get(case).is_some_and(Case::is_taken_back);
         if let (Some(case), Meaning::Cancelled) = (case, meaning) {
             let what = match taken_back(case) {
+        if let (Some(case), Meaning::Alarm(_), false) = (case, meaning, repeat) {
+            self.care.duty.anew(case);
+            if protocol != Protocol::Centre {
+                // Its line is wanted for the talk.
+                self.reminders_ring_no_more(now, account);
+            }
+        }
                 true => "takes its alarm back: a person still asks, and closes the case",
                 false => "says that something is over, not all of what it reported",
             };
@@ -659,6 +673,7 @@ impl Switch {
         self.plans_waited(now, false);
         self.care.plans.wake(now);
         self.plans_act(now);
+        self.duty_due(now);
         self.care_calls_due(now);
     }
 
@@ -675,6 +690,7 @@ impl Switch {
     /// A call is over: if it followed an alarm and nobody has talked in it, a person has to act.
     pub(super) fn care_call_over(&mut self, now: Now, call: CallId) {
         self.reception_left(now, call);
+        self.duty_settled(now, case);
         self.line_over(now, call);
         if let Some(out) = self.care.calls.remove(&call) {
             let lost = self.is_lost(call, out.rang);
@@ -707,6 +723,10 @@ impl Switch {
             }
             return;
         }
+                calls::Why::Duty { .. } => {
+                    self.care.duty.over(now.at, call);
+                    self.duty_due(now);
+                }
         let by_agent = self.care.agents_calls.remove(&call);
         match (self.care.cases.call_over(call), by_agent) {
             // An agent has tried, and another does.
@@ -784,6 +804,7 @@ impl Switch {
         if case.check_in
             && let Some(due) = self.care.check_ins.closed(&account)
         {
+        self.duty_settled(now, id);
             let what = CareFact::CheckInClosed { due: due.0 };
             self.fact(now, FactKind::Care { account, what });
         }

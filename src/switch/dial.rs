@@ -163,6 +163,7 @@ impl Switch {
             Doing::Summoning(_) => {
                 self.consults.remove(&id);
                 if !self.campaign_answered(now, id, leg_id) {
+                    self.care_call_answered(now, id);
                     self.begin_plan(now, leg_id);
                 }
                 return;

@@ -65,7 +65,11 @@ impl Switch {
             | Effect::Survey { .. }
             | Effect::SetField { .. }
             | Effect::Log { .. } => self.note(now, id, effect),
-            Effect::Accept => self.call_accepted(now, id),
+            Effect::Accept => {
+                if self.call_accepted(now, id) {
+                    return None;
+                }
+            }
             Effect::CheckIn => self.checked_in(now, id),
             Effect::End => {
                 let cause = active.end_cause();

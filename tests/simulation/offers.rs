@@ -194,3 +194,138 @@ fn who_calls_meanwhile_is_that_cases_call() {
     closes(&mut house);
     house.ends_clean();
 }
+
+/// On duty are phones 1003 and 1004.
+const DUTY: &str = "phones = [\"1003\", \"1004\"]\n";
+
+/// Key 1 takes it on.
+fn duty_house(care: &str, seed: u64) -> House {
+    let plan = format!(
+        "{PLAN}[[route]]\nname = \"duty\"\ncontext = \"care-duty\"\n\
+         steps = [{{ set = {{ said = \"${{case_need_prompt}} ${{case_place_prompt}} ${{case_number}}\" }} }}, \
+         {{ note = {{ name = \"said\", value = \"${{said}}\" }} }}, \
+         {{ collect = {{ into = \"key\", max = 1, tries = 1, timeout = 8 }} }}, \
+         {{ if = {{ when = {{ var = {{ key = \"1\" }} }}, then = [{{ accept = {{}} }}, {{ conference = \"${{case_room}}\" }}] }} }}]\n"
+    );
+    let queue = "join = \"nobody\"\nstay = \"nobody\"\nafter_call = \"0 s\"\nring = \"8 s\"\n";
+    let sections = format!("[care]\nnumber = \"900\"\ncall_out = 0\n{care}{DUTY}{}", centre(queue));
+    let mut house = House::with_sections(&plan, &sections, seed);
+    (1..4).for_each(|n| house.register(n));
+    house
+}
+
+fn field(house: &House, name: &str) -> Vec<String> {
+    let of = |kind: &&FactKind| match kind {
+        FactKind::CallField { name: own, value, .. } if own == name => Some(value.clone()),
+        _ => None,
+    };
+    house.facts("call_field").iter().filter_map(of).collect()
+}
+
+/// Nobody is signed in: the phones on duty ring, again and again, through a machine that takes nothing on, until one does by
+/// key; he has the home, and nobody is rung any more.
+#[test]
+fn phones_on_duty_ring_until_somebody_takes_it_on() {
+    let mut house = duty_house("", 11);
+    behaves(&mut house, 2, Manner::Refuse(486));
+    let (machine, carer, unit) = (house.phones[2], house.phones[3], house.phones[1]);
+    reports(&mut house, &format!("{SMOKE}<lco>21</lco>"));
+    house.until_state(carer, State::Talking);
+    house.world.run(Duration::from_millis(500));
+    assert_eq!(
+        field(&house, "said"),
+        ["care/need-fire care/place-kitchen 1002"],
+        "what, where, whose"
+    );
+    // It presses nothing: a machine. The round is over, and there is another.
+    house.world.run(Duration::from_secs(15));
+    assert_eq!(house.state(unit), State::Idle);
+    behaves(&mut house, 2, Manner::Ring);
+    house.world.run(Duration::from_secs(20));
+    assert_eq!((calls(&house, 2), calls(&house, 3)), (2, 2), "{:#?}", house.world.warnings);
+    assert_eq!(house.state(machine), State::Ringing, "all phones at once");
+    house.press(carer, '1');
+    house.until_state(unit, State::Talking);
+    house.world.run(Duration::from_millis(500));
+    assert!(matches!(house.state(machine), State::Ended(_)), "called off");
+    house.hear_each_other(carer, unit);
+    let row = cases(&mut house).remove(0);
+    assert!(row.call.is_some(), "{row:?}");
+    house.hang_up(carer);
+    house.world.run(Duration::from_secs(600));
+    assert_eq!((calls(&house, 2), calls(&house, 3)), (2, 2));
+    closes(&mut house);
+    house.ends_clean();
+}
+
+/// Who takes it on and does not reach the home knows of it: nobody else is rung, until there is a new alarm. With a close all
+/// is over, in the middle of ringing too.
+#[test]
+fn who_takes_it_on_has_it_until_a_new_alarm() {
+    let mut house = duty_house("", 12);
+    behaves(&mut house, 1, Manner::Refuse(486));
+    behaves(&mut house, 2, Manner::Ring);
+    let (other, carer) = (house.phones[2], house.phones[3]);
+    reports(&mut house, SMOKE);
+    house.until_state(carer, State::Talking);
+    house.press(carer, '1');
+    house.world.run(Duration::from_secs(600));
+    assert_eq!((calls(&house, 2), calls(&house, 3)), (1, 1));
+    let again = SMOKE.replace("<dty>23</dty>", "<dty>26</dty>");
+    let text = format!("<mrq><ref>a2</ref><cid>1002</cid>{again}</mrq>");
+    let unit = house.phones[1];
+    house.world.with(unit, |phone, now| phone.write_as(now, "900", scaip::TYPE, &text));
+    house.until_state(other, State::Ringing);
+    closes(&mut house);
+    house.world.run(Duration::from_secs(1));
+    assert!(matches!(house.state(other), State::Ended(_)));
+    house.world.run(Duration::from_secs(300));
+    assert_eq!((calls(&house, 2), calls(&house, 3)), (2, 2));
+    house.ends_clean();
+}
+
+/// An agent who is there comes first; the phones on duty have it when he has not in time. A home that calls meanwhile has the
+/// plan of its call.
+#[test]
+fn agents_come_before_phones_on_duty() {
+    let mut house = duty_house("speech_within = \"30 s\"\n", 13);
+    sign_in(&mut house, 0, "7001");
+    behaves(&mut house, 0, Manner::Ring);
+    behaves(&mut house, 2, Manner::Ring);
+    behaves(&mut house, 3, Manner::Ring);
+    reports(&mut house, SMOKE);
+    house.world.run(Duration::from_secs(25));
+    assert_eq!((calls(&house, 2), calls(&house, 3)), (0, 0), "the agent's phone rings");
+    house.until_state(house.phones[3], State::Ringing);
+    let unit = house.phones[1];
+    house.world.with(unit, |phone, now| phone.call(now, "900"));
+    house.until_state(unit, State::Talking);
+    house.world.run(Duration::from_secs(1));
+    assert!(matches!(house.state(house.phones[3]), State::Ended(_)), "its call is in the queue");
+    house.hang_up(unit);
+    closes(&mut house);
+    house.ends_clean();
+}
+
+/// A night of homes whose check-ins are missed: one phone is rung for one at a time, and for all of them.
+#[test]
+fn phones_on_duty_are_rung_for_one_case_at_a_time() {
+    let mut house = duty_house("any_account = true\n", 14);
+    behaves(&mut house, 2, Manner::Refuse(486));
+    behaves(&mut house, 3, Manner::RefuseAfter(Duration::from_secs(2), 486));
+    let unit = house.phones[1];
+    for n in 0..8 {
+        let text = format!("<mrq><ref>b{n}</ref><cid>5{n}</cid>{SMOKE}</mrq>");
+        house.world.with(unit, |phone, now| phone.write_as(now, "900", scaip::TYPE, &text));
+        house.world.run(Duration::from_millis(200));
+    }
+    house.world.run(Duration::from_secs(120));
+    let of: std::collections::BTreeSet<String> = field(&house, "case").into_iter().collect();
+    assert_eq!(of.len(), 8, "each has its turn");
+    let rung = calls(&house, 3);
+    assert!((30..70).contains(&rung), "one at a time: {rung}");
+    while !cases(&mut house).is_empty() {
+        closes(&mut house);
+    }
+    house.ends_clean();
+}

@@ -269,7 +269,7 @@ pub static CHECK_IN: App = App {
 /// `accept`.
 pub static ACCEPT: App = App {
     name: "accept",
-    line: "Whom the care line has called takes on what it was called for: the contact of a missed check-in (`care-contact`: no further contact is called), somebody whom a response plan calls (`care-plan`), who is called on a schedule (`care-call`). Ask for a key before, so that an answering machine takes nothing on. In other calls: nothing but a line for the log.",
+    line: "Whom the care line has called takes on what it was called for: the contact of a missed check-in (`care-contact`: no further contact is called), somebody whom a response plan calls (`care-plan`), who is on duty (`care-duty`: no other phone rings on, and the home is called without another step; where it is on the line, the steps go on), who is called on a schedule (`care-call`). Ask for a key before, so that an answering machine takes nothing on. In other calls: nothing but a line for the log.",
     params: &[],
     shorthand: None,
     after_hangup: false,

@@ -51,12 +51,23 @@ pub struct Explanation {
 struct Ways {
     /// Through a gateway, or to where only the call itself will tell.
     out: bool,
+    /// To somebody: a phone, a queue, a conference; or to where only the call itself will tell.
+    person: bool,
     /// To numbers in contexts.
     sent: Vec<(String, String)>,
 }
 
 /// Whether a call may come to a gateway. `false`: surely not, whatever its conditions come to.
 pub fn may_go_out(plan: &Plan, entry: &Entry, now: Now) -> bool {
+    may_lead(plan, entry, now, |ways| ways.out)
+}
+
+/// Whether a call may come to a person, or wait for one. `false`: surely not.
+pub fn may_reach_somebody(plan: &Plan, entry: &Entry, now: Now) -> bool {
+    may_lead(plan, entry, now, |ways| ways.out || ways.person)
+}
+
+fn may_lead(plan: &Plan, entry: &Entry, now: Now, is: fn(&Ways) -> bool) -> bool {
     let mut left = vec![(entry.to.clone(), entry.context.clone())];
     let mut seen = BTreeSet::new();
     while let Some((to, context)) = left.pop() {
@@ -64,7 +75,7 @@ pub fn may_go_out(plan: &Plan, entry: &Entry, now: Now) -> bool {
             continue;
         }
         let told = explain(plan, &Entry { to, context, ..entry.clone() }, now);
-        if told.ways.out || told.steps.len() >= MAX_LINES || seen.len() > MAX_SENT {
+        if is(&told.ways) || told.steps.len() >= MAX_LINES || seen.len() > MAX_SENT {
             return true;
         }
         left.extend(told.ways.sent);
@@ -261,6 +272,7 @@ impl Teller<'_> {
                 self.branch("else:", *otherwise, depth + 1);
             }
             Op::Dial(op) => {
+                self.out.ways.person = true;
                 self.out.ways.out |= match &op.groups {
                     Groups::Text(_) => true,
                     Groups::Fixed(groups) => {
@@ -282,12 +294,18 @@ impl Teller<'_> {
                 self.set.remove(&into);
                 self.branches(&op.on, depth + 1);
             }
-            Op::Queue(op) => self.branches(&op.on, depth + 1),
+            Op::Queue(op) => {
+                self.out.ways.person = true;
+                self.branches(&op.on, depth + 1);
+            }
             Op::Lookup(op) => {
                 op.take.iter().for_each(|(variable, _)| drop(self.set.remove(variable)));
                 self.branches(&op.on, depth + 1);
             }
-            Op::Conference(op) => self.branches(&op.on, depth + 1),
+            Op::Conference(op) => {
+                self.out.ways.person = true;
+                self.branches(&op.on, depth + 1);
+            }
             Op::Menu { name } => {
                 let name = self.text(name);
                 let plan = self.plan;
@@ -304,6 +322,7 @@ impl Teller<'_> {
                 {
                     self.block(*block, depth + 1);
                 }
+                self.out.ways.person |= depth >= MAX_DEPTH;
             }
             Op::Survey { name } => {
                 let plan = self.plan;
@@ -346,6 +365,7 @@ impl Teller<'_> {
             self.branch(&format!("key {}:", entry.keys.source()), entry.block, depth);
         }
         if let Some((pattern, context)) = &menu.direct_dial {
+            self.out.ways.person = true;
             let text =
                 format!("a number like {}: to context '{}'", pattern.source(), self.text(context));
             self.line(depth, text, String::new());

@@ -15,6 +15,8 @@ use crate::switch::{Level, Switch};
 
 /// How long whoever is called rings.
 const RINGS: Duration = Duration::from_secs(45);
+/// The same of phones on duty.
+const ON_DUTY_RINGS: Duration = Duration::from_secs(30);
 
 /// Why somebody is called.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,6 +35,11 @@ pub(in crate::switch) enum Why {
     Contact {
         /// Which.
         due: i64,
+    },
+    /// Who is on duty, for this case.
+    Duty {
+        /// The case.
+        case: u64,
     },
     /// Somebody whom a response plan calls.
     Plan(Box<ForPlan>),
@@ -78,6 +85,7 @@ impl Why {
             Why::Unit { .. } => "unit",
             Why::Reminder { .. } => "reminder",
             Why::Contact { .. } => "contact",
+            Why::Duty { .. } => "duty",
             Why::Plan(_) => "plan",
             Why::Scheduled(_) => "care-call",
         }
@@ -89,6 +97,7 @@ impl Why {
             Why::Unit { case } => format!("calls the unit of case {case}"),
             Why::Reminder { .. } => "reminds of a check-in".into(),
             Why::Contact { .. } => "seeks who has not checked in".into(),
+            Why::Duty { case } => format!("rings who is on duty for case {case}"),
             Why::Plan(own) => {
                 let [plan, step] = &own.of;
                 format!("plan {plan}, {step}: {} for case {}", own.name, own.case)
@@ -101,6 +110,7 @@ impl Why {
     fn rings(&self) -> Duration {
         match self {
             Why::Plan(own) => own.ring,
+            Why::Duty { .. } => ON_DUTY_RINGS,
             _ => RINGS,
         }
     }
@@ -111,6 +121,7 @@ impl Why {
             Why::Unit { .. } => "care-unit",
             Why::Reminder { .. } => "care-reminder",
             Why::Contact { .. } => "care-contact",
+            Why::Duty { .. } => "care-duty",
             Why::Plan(_) => "care-plan",
             Why::Scheduled(_) => "care-call",
         }
@@ -227,7 +238,7 @@ impl Switch {
             Why::Scheduled(_) => (None, None),
         };
         // A unit's call joins its case by itself.
-        let belongs = matches!(why, Why::Contact { .. } | Why::Plan(_));
+        let belongs = matches!(why, Why::Contact { .. } | Why::Duty { .. } | Why::Plan(_));
         let (word, number) = (why.word().to_owned(), number.to_owned());
         let what = CareFact::CalledOut { why: word, number, call: id, case, due, nth };
         self.care.calls.insert(id, CallOut { account: account.to_owned(), why, rang: false });
@@ -238,10 +249,11 @@ impl Switch {
             self.fact(now, FactKind::CallField { call: id, name: "case".into(), value });
         }
         Ok(id)
+            Why::Duty { case } => (Some(case), None),
     }
 
-    /// Whom we have called takes on what that was for.
-    pub(in crate::switch) fn call_accepted(&mut self, now: Now, call: CallId) {
+    /// Whom we have called takes on what that was for. `true`: his plan is over with that.
+    pub(in crate::switch) fn call_accepted(&mut self, now: Now, call: CallId) -> bool {
         let number = self.calls.get(&call).map(|active| active.from.clone()).unwrap_or_default();
         if let Some(CallOut { why: Why::Scheduled(own), .. }) = self.care.calls.get_mut(&call) {
             own.accepted = true;
@@ -263,6 +275,7 @@ impl Switch {
 
     /// Whether a call of ours has ended before anybody rang, because no way was found. `rang`: somebody's phone has.
     pub(super) fn is_lost(&self, call: CallId, rang: bool) -> bool {
+            Some(CallOut { why: Why::Duty { .. }, .. }) => return self.duty_accepted(now, call),
         let Some(active) = self.calls.get(&call) else { return false };
         let answered = active.interp.is_some() || active.planless;
         !rang && !answered && active.ended.is_some_and(|(cause, _)| found_no_way(cause))
@@ -272,8 +285,16 @@ impl Switch {
     pub(in crate::switch) fn reminded_wants_a_person(&mut self, now: Now, call: CallId) {
         let Some(CallOut { account, why: Why::Reminder { .. }, .. }) = self.care.calls.get(&call)
         else {
-            return;
+            return false;
         };
+        false
+    }
+
+    /// A home that we have called answers: whoever is on duty is not rung beside.
+    pub(in crate::switch) fn care_call_answered(&mut self, now: Now, call: CallId) {
+        if let Some(CallOut { why: Why::Unit { case }, .. }) = self.care.calls.get(&call) {
+            self.duty_released(now, *case);
+        }
         if self.care.cases.priority(call).is_some() {
             return;
         }
@@ -321,7 +342,7 @@ impl Switch {
         if !self.plan.has_context(context) {
             return Err(NotPlaced::Never(format!("the dialplan has no context '{context}'")));
         }
-        let urgent = matches!(why, Why::Unit { .. } | Why::Plan(_));
+        let urgent = matches!(why, Why::Unit { .. } | Why::Duty { .. } | Why::Plan(_));
         // Whoever is called is shown the number that he would call himself.
         let terms = self.care.cases.terms();
         let own = [terms.bells.first(), terms.call.as_ref(), terms.number.as_ref()];
@@ -349,3 +370,6 @@ impl Switch {
         })
     }
 }
+            if let Why::Duty { case } = why {
+                return switch.tell_duty(id, *case);
+            }

@@ -22,8 +22,10 @@ impl Switch {
     /// An agent is to be offered a case, not before `after`.
     pub(super) fn case_for_agents(&mut self, now: Now, case: u64, after: Duration) {
         let Some(own) = self.care.cases.get(case) else { return };
-        self.care.offers.want(now.at + after, case, own.priority);
+        let priority = own.priority;
+        self.care.offers.want(now.at + after, case, priority);
         self.offers_due(now);
+        self.duty_beside(now, case, after);
     }
 
     /// An alarm without speech: an agent is offered it, and people are told where nobody has talked in time.
@@ -52,6 +54,7 @@ impl Switch {
         if own.call().is_some() {
             return self.care.offers.want(now.at + PAUSE, case, priority);
         }
+        self.duty_beside(now, case, Duration::ZERO);
         let Some(queue) = self.offers_in() else {
             let line = format!("case {case} is offered to no agent: there is no [[queue]]");
             return self.log(Level::Error, line);
@@ -68,6 +71,16 @@ impl Switch {
         self.care.offers.made(case, priority, call);
         let line = format!("case {case}: agents of queue {queue} are offered it, to call {number}");
         self.log(Level::Info, line);
+    }
+
+    /// Phones on duty ring as well: at once where no agent of the queue is signed in, else when none has it in time.
+    fn duty_beside(&mut self, now: Now, case: u64, after: Duration) {
+        let Some(own) = self.care.cases.get(case) else { return };
+        let priority = own.priority;
+        let agents = self.offers_in().is_some_and(|queue| self.centre.has_agents(&queue));
+        let theirs = if agents { self.config.care.speech_within } else { Duration::ZERO };
+        self.duty_for(now, case, priority, after + theirs);
+        self.duty_due(now);
     }
 
     /// The queue in which agents are offered cases.
@@ -91,6 +104,7 @@ impl Switch {
     /// The agent has answered: its call is the case's.
     pub(in crate::switch) fn offer_taken(&mut self, now: Now, case: u64, call: CallId) {
         self.care.agents_calls.insert(call);
+        self.duty_released(now, case);
         if self.care.cases.joins(case, call).is_some() {
             self.joins_case(now, call, case);
         }
@@ -159,6 +173,9 @@ impl Switch {
     pub(in crate::switch) fn offer_failed_once(&mut self, now: Now, call: CallId) {
         if self.care.offers.is_settled(call) {
             self.centre.leave(now.at, call, Departure::CalledAgain);
+        } else if let Some(case) = self.care.offers.case_of(call) {
+            // It rests, and the agent may go meanwhile.
+            self.duty_beside(now, case, Duration::ZERO);
         }
     }
 

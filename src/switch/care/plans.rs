@@ -159,10 +159,11 @@ impl Switch {
         self.care.calls.iter().find(|(_, out)| is(&out.why)).map(|(call, _)| *call)
     }
 
-    /// The case for which a plan has made this call.
+    /// The case for which a plan has made this call, or for which who is on duty was called.
     pub(in crate::switch) fn helps_case(&self, call: CallId) -> Option<u64> {
         match &self.care.calls.get(&call)?.why {
             Why::Plan(own) => Some(own.case),
+            Why::Duty { case } => Some(*case),
             _ => None,
         }
     }

@@ -61,6 +61,8 @@ impl Switch {
             }
             return;
         };
+        // Whoever is on duty is reached by the plan of its call.
+        self.duty_released(now, id);
         if opened.is_none() && self.care.cases.is_guess(&known) {
             let line = format!(
                 "call {call}: {known} has open cases of several homes: that it is of case {id} is a guess"

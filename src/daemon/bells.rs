@@ -1,0 +1,173 @@
+//! What `belfry check` says of the care line: numbers of bells whose calls the dialplan refuses, and alarms that ring nobody.
+
+use super::clock::Clock;
+use super::files::Fault;
+use crate::base::{Now, Wall};
+use crate::config::Config;
+use crate::dialplan::{Entry, Plan, may_reach_somebody};
+use crate::switch::care::MOST_DUTY_PHONES;
+
+/// A route may hold at some hours of the day only.
+const HOURS: [i64; 4] = [0, 6, 12, 18];
+const HOUR_MS: i64 = 3_600_000;
+
+/// All of it.
+pub(super) fn faults(config: &Config, plan: &Plan, name: &str) -> Vec<Fault> {
+    let mut faults = unanswered(config, plan, name);
+    faults.extend(nobody_on_duty(config, plan, name));
+    faults
+}
+
+fn fault(config: &Config, name: &str, key: &'static str, said: (String, String)) -> Fault {
+    let at = config.place("care", key);
+    let (what, remedy) = said;
+    Fault { file: name.into(), line: at.line, column: at.column, error: false, what, remedy }
+}
+
+/// Numbers of the care line at which an alarm's call comes to nobody.
+fn unanswered(config: &Config, plan: &Plan, name: &str) -> Vec<Fault> {
+    let of_gateways: Vec<&str> = config.gateways.iter().map(|own| own.context.as_str()).collect();
+    let of_phones = config.phones.iter().map(|own| own.context.as_str());
+    let mut all: Vec<&str> = of_phones.chain(of_gateways.iter().copied()).collect();
+    (all.sort_unstable(), all.dedup()).1;
+    // A bell's number is called over a gateway, where there is one; what units with SIP call may stand in any context.
+    let of_bells = if of_gateways.is_empty() { &all } else { &of_gateways };
+    let care = &config.care;
+    let bells = care.bells.iter().flatten().map(|number| ("bells", number.to_string(), of_bells));
+    let others = [("number", &care.number), ("call", &care.call)];
+    let others =
+        others.iter().filter_map(|(key, own)| Some((*key, own.as_ref()?.to_string(), &all)));
+    let now = Clock::start().now();
+    let in_vain = |contexts: &[&str], number: &str| {
+        let reached = |context: &&str, hour: i64| {
+            let variables = [("case", "1"), ("case_need", "personal"), ("case_priority", "0")];
+            let entry = Entry {
+                context: (*context).into(),
+                to: number.to_owned(),
+                from: "13800138000".into(),
+                call_id: "check".into(),
+                variables: variables.map(|(name, value)| (name.into(), value.into())).into(),
+                ..Entry::default()
+            };
+            let wall = Wall(now.wall.0.saturating_add(hour * HOUR_MS));
+            may_reach_somebody(plan, &entry, Now { wall, ..now })
+        };
+        HOURS.iter().any(|hour| !contexts.iter().any(|context| reached(context, *hour)))
+    };
+    let wrong = bells.chain(others).filter(|(_, number, contexts)| in_vain(contexts, number));
+    let said = |(key, number, contexts): (&'static str, String, &Vec<&str>)| {
+        let mut contexts = contexts.clone();
+        contexts.dedup();
+        let what = format!(
+            "[care] {key}: an alarm that calls {number} comes to nobody: the dialplan refuses it, or has no route for it (context {})",
+            contexts.join(", ")
+        );
+        let remedy = "let the route of alarms take every call with a case: when = { var = { case = \"/.+/\" } }, without `to`";
+        fault(config, name, key, (what, remedy.into()))
+    };
+    // Nothing can come to where no context is.
+    if all.is_empty() { Vec::new() } else { wrong.map(said).collect() }
+}
+
+/// An alarm that brings no call waits for an agent: who is rung while none is signed in?
+fn nobody_on_duty(config: &Config, plan: &Plan, name: &str) -> Vec<Fault> {
+    let care = &config.care;
+    let is_used = care.number.is_some() || care.call.is_some() || care.bells.is_some();
+    let Some(phones) = &care.phones else {
+        if !is_used {
+            return Vec::new();
+        }
+        let what = "[care] has no `phones`: an alarm that brings no call (smoke, a missed check-in) rings nobody while no agent \
+                    is signed in";
+        let remedy = "write phones = [\"1001\"] in [care], with the phones that are on duty then";
+        let key = if care.number.is_some() { "number" } else { "bells" };
+        return vec![fault(config, name, key, (what.into(), remedy.into()))];
+    };
+    let mut faults = Vec::new();
+    if phones.len() > MOST_DUTY_PHONES {
+        let what = format!("[care] phones: only the first {MOST_DUTY_PHONES} are rung");
+        faults.push(fault(config, name, "phones", (what, "write fewer".into())));
+    }
+    let outside = phones.iter().find(|number| config.phone(number.as_str()).is_none());
+    if let Some(number) = outside.filter(|_| config.trunk_names().next().is_none()) {
+        let what = format!("[care] phones: {number} is no phone, and there is no gateway");
+        faults.push(fault(
+            config,
+            name,
+            "phones",
+            (what, "write the number of a [[phone]]".into()),
+        ));
+    }
+    if !phones.is_empty() && !plan.has_context("care-duty") {
+        let what = "[care] phones: the dialplan has no context 'care-duty': nobody on duty is rung";
+        let remedy =
+            "add a route with `context = \"care-duty\"`, as in the sample's care-full.toml";
+        let own = fault(config, name, "phones", (what.into(), remedy.into()));
+        faults.push(Fault { error: true, ..own });
+    }
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialplan::{File, LoadEnv};
+
+    const BASE: &str = "[media]\naddress = \"127.0.0.1\"\n[[gateway]]\nname = \"e1\"\n\
+                        address = \"udp:10.0.0.1\"\n[[phone]]\nnumber = \"1001\"\npassword = \"x\"\n";
+
+    fn told(care: &str, plan: &str) -> Vec<String> {
+        let (config, _) =
+            Config::parse(&format!("{BASE}{care}")).unwrap_or_else(|f| panic!("{f:?}"));
+        let duty = route("care-duty", "", "{ accept = {} }");
+        let plan = if plan.contains("no duty") { plan.to_owned() } else { format!("{plan}{duty}") };
+        let file = File { path: "plan.toml", text: &plan };
+        let plan = Plan::load(&[file], &LoadEnv::default()).unwrap_or_else(|f| panic!("{f:?}"));
+        faults(&config, &plan.plan, "belfry.toml").iter().map(ToString::to_string).collect()
+    }
+
+    fn route(context: &str, when: &str, steps: &str) -> String {
+        format!(
+            "[[route]]\nname = \"{context} {when}\"\ncontext = \"{context}\"\nwhen = {{ {when} }}\nsteps = [{steps}]\n"
+        )
+    }
+
+    const REFUSES: &str = "{ play = \"error/unknown-number\" }, { hangup = \"unallocated\" }";
+
+    #[test]
+    fn a_number_of_bells_that_the_dialplan_refuses_is_told() {
+        let care = "[care]\nbells = [\"8009000\", \"8009001\"]\nphones = [\"1001\"]\n";
+        let dial = "{ dial = { phones = \"1001\" } }";
+        let all = route("gateway", "", REFUSES);
+        let plan = format!("{}{all}", route("gateway", "to = \"8009000\"", dial));
+        let said = told(care, &plan);
+        assert!(said.len() == 1 && said[0].contains("calls 8009001 comes to nobody"), "{said:?}");
+        assert!(said[0].starts_with("belfry.toml:9:"), "{said:?}");
+        let plan = format!("{}{all}", route("gateway", "var = { case = \"/.+/\" }", dial));
+        assert_eq!(told(care, &plan), Vec::<String>::new());
+        let there = route("bells", "", "{ call = \"alarm\" }");
+        let sub = "[sub.alarm]\nsteps = [{ queue = \"care\" }]\n";
+        let plan = route("gateway", "", "{ transfer = { to = \"1\", context = \"bells\" } }");
+        assert_eq!(told(care, &format!("{plan}{there}{sub}")), Vec::<String>::new());
+        let by_day =
+            route("gateway", "to = [\"8009000\", \"8009001\"], hours = \"08:00-20:00\"", dial);
+        assert_eq!(told(care, &format!("{by_day}{all}")).len(), 2, "at night");
+        // Units with SIP call it from any context.
+        let number = "[care]\nnumber = \"900\"\nphones = [\"1001\"]\n";
+        let plan = format!("{}{all}", route("agents", "to = \"900\"", dial));
+        assert_eq!(told(number, &plan), Vec::<String>::new());
+        assert_eq!(told(number, &all).len(), 1);
+    }
+
+    #[test]
+    fn alarms_that_ring_nobody_are_told() {
+        let plan = route("gateway", "", "{ dial = { phones = \"1001\" } }");
+        let said = told("[care]\nbells = [\"8009000\"]\n", &plan);
+        assert!(said.len() == 1 && said[0].contains("rings nobody while no agent"), "{said:?}");
+        assert_eq!(told("", &plan), Vec::<String>::new(), "there is no care line");
+        let care = "[care]\nbells = [\"8009000\"]\nphones = [\"1001\"]\n";
+        let said = told(care, &format!("# no duty\n{plan}"));
+        assert!(said.len() == 1 && said[0].contains("no context 'care-duty'"), "{said:?}");
+        assert_eq!(told(care, &plan), Vec::<String>::new());
+    }
+}
