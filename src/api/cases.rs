@@ -180,8 +180,9 @@ fn open_cases() -> Vec<Route> {
         }),
         case(Route {
             summary: "What is wrong with units: the technical list",
-            about: "Of each of the `troubles` `account`, `trouble` (battery, mains, path, lost, tamper, fault, silent) and `since_s`. A trouble is off the \
-                    list when the unit says that it is over; `silent`, when it is heard. `records_away` as with the open cases.",
+            about: "Of each of the `troubles` `account`, `trouble` (battery, mains, path, ip, mobile, lost, tamper, fault, login, silent), `device` (its number or its \
+                    kind; empty: the unit itself; `?`: noted by an earlier version, which did not say), `device_type`, `place` and `since_s`. A trouble is off the \
+                    list when that device says that it is over; `silent`, when the unit is heard; `login` (an alarm was refused: wrong password), when it logs in. `records_away` as with the open cases.",
             roles: SEES,
             gives: Gives::json(200, || open_list("troubles")),
             refuses: &[503],

@@ -21,6 +21,7 @@ use crate::base::{CallId, Duration, Time, Wall};
 
 use super::line_release::LineEnd;
 use super::report::{Meaning, Need, Protocol, Report, Speech, Trouble};
+use super::trouble::{Troubled, Troubles};
 
 /// Open cases. Beyond, a unit is told that the centre is busy and tries again or elsewhere.
 const MOST_OPEN: usize = 10_000;
@@ -30,8 +31,6 @@ const MOST_OF_ONE: usize = 500;
 const MOST_HEARD: usize = 50_000;
 /// Units whose protocol is known. Who comes beyond is spoken to as one that only calls.
 const MOST_SPOKEN: usize = 100_000;
-/// Units with a trouble.
-const MOST_TROUBLED: usize = 100_000;
 
 /// Calls of one case at once: a home has more than one telephone, and hardly more than this.
 const MOST_CALLS: usize = 8;
@@ -279,7 +278,7 @@ pub struct Cases {
     heard: BTreeMap<(String, String), (Option<u64>, Meaning, String)>,
     /// Those in their order, until when they count.
     heard_until: VecDeque<(Time, String, String)>,
-    troubles: BTreeMap<(String, Trouble), Wall>,
+    troubles: Troubles,
     /// In which protocol each sender and each account reported last: it holds for its later calls.
     spoken: BTreeMap<String, Protocol>,
 }
@@ -297,7 +296,7 @@ impl Cases {
             awaited: BTreeSet::new(),
             heard: BTreeMap::new(),
             heard_until: VecDeque::new(),
-            troubles: BTreeMap::new(),
+            troubles: Troubles::default(),
             spoken: BTreeMap::new(),
         }
     }
@@ -379,10 +378,8 @@ impl Cases {
     }
 
     /// Something was wrong with a unit before the start.
-    pub fn restore_trouble(&mut self, account: String, trouble: Trouble, since: Wall) {
-        if self.troubles.len() < MOST_TROUBLED {
-            self.troubles.entry((account, trouble)).or_insert(since);
-        }
+    pub fn restore_trouble(&mut self, own: Troubled) {
+        self.troubles.restore(own);
     }
 
     /// The sender `unit` reported something; `id` is the report's number.
@@ -438,7 +435,7 @@ impl Cases {
     }
 
     fn take(&mut self, wall: Wall, id: u64, unit: &str, report: &Report) -> Taken {
-        self.note_trouble(wall, report);
+        self.troubles.take(wall, report);
         let known = self.of_account.get(&report.account).copied();
         let need = match (report.meaning, known) {
             (Meaning::Alarm(need), _) => need,
@@ -512,18 +509,6 @@ impl Cases {
             case.ours = false;
             case.voice = Voice::Awaited(until);
             self.awaited.insert((until, id));
-        }
-    }
-
-    fn note_trouble(&mut self, wall: Wall, report: &Report) {
-        match report.meaning {
-            Meaning::Began(trouble) if self.troubles.len() < MOST_TROUBLED => {
-                self.troubles.entry((report.account.clone(), trouble)).or_insert(wall);
-            }
-            Meaning::Over(trouble) => {
-                self.troubles.remove(&(report.account.clone(), trouble));
-            }
-            _ => {}
         }
     }
 
@@ -647,7 +632,7 @@ impl Cases {
 
     /// Whether this is wrong with a unit.
     pub fn has_trouble(&self, account: &str, trouble: Trouble) -> bool {
-        self.troubles.contains_key(&(account.to_owned(), trouble))
+        self.troubles.has(account, trouble)
     }
 
     /// The open case in which a person sees to a missed check-in of this account.
@@ -788,8 +773,8 @@ impl Cases {
     }
 
     /// Units with a trouble, which, and since when.
-    pub fn troubles(&self) -> impl Iterator<Item = (&str, Trouble, Wall)> {
-        self.troubles.iter().map(|((account, trouble), since)| (account.as_str(), *trouble, *since))
+    pub fn troubles(&self) -> impl Iterator<Item = &Troubled> {
+        self.troubles.all()
     }
 
     /// What the indexes say is what the cases say.
@@ -825,6 +810,7 @@ mod tests {
         Report {
             account: account.into(),
             device: String::new(),
+            device_type: String::new(),
             protocol: Protocol::Scaip,
             reference: reference.into(),
             meaning,
@@ -1055,7 +1041,11 @@ mod tests {
         let mut cases = Cases::new(TERMS);
         let began = report("77", "a", Meaning::Began(Trouble::Battery));
         assert_eq!(cases.report(at(0), Wall(5), 1, "77", &began), Taken::Noted);
-        assert_eq!(cases.troubles().collect::<Vec<_>>(), [("77", Trouble::Battery, Wall(5))]);
+        let stand = |cases: &Cases| -> Vec<(String, Trouble, Wall)> {
+            let of = |own: &Troubled| (own.account.clone(), own.trouble, own.since);
+            cases.troubles().map(of).collect()
+        };
+        assert_eq!(stand(&cases), [("77".to_owned(), Trouble::Battery, Wall(5))]);
         let over = report("77", "b", Meaning::Over(Trouble::Battery));
         cases.report(at(1), Wall(6), 2, "77", &over);
         assert_eq!(cases.troubles().count(), 0);

@@ -29,6 +29,7 @@ pub mod schedule;
 pub mod sheet;
 pub mod silence;
 pub mod subscriber;
+pub mod trouble;
 pub mod unit;
 
 pub use cases::{Case, Cases, Taken, Unheard};

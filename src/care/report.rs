@@ -67,10 +67,13 @@ named! {
     Trouble {
         Battery = "battery": "Its battery is low or dead.",
         Mains = "mains": "It has no mains.",
-        Path = "path": "One of its ways to the centre is lost.",
+        Path = "path": "One of its ways to the centre is lost, and it does not say which.",
+        Ip = "ip": "Its way over the network (IP) is lost.",
+        Mobile = "mobile": "Its way over the mobile network is lost.",
         Lost = "lost": "A device of it is not heard.",
         Tamper = "tamper": "Somebody opened it.",
         Fault = "fault": "It is out of order.",
+        Login = "login": "It cannot log in, for its password is wrong: what it reports is refused.",
         Silent = "silent": "It has not reported for several times that it does so by itself.",
     }
 }
@@ -176,6 +179,8 @@ pub struct Report {
     pub account: String,
     /// Which device of it; empty: itself.
     pub device: String,
+    /// What kind of device, in words; empty: the unit itself, or it does not say.
+    pub device_type: String,
     /// How it was said.
     pub protocol: Protocol,
     /// What its repeats have in common.
@@ -211,6 +216,7 @@ impl Report {
         Report {
             account: request.controller.clone(),
             device: request.device.clone().unwrap_or_default(),
+            device_type: scaip_device(request.device_type),
             protocol: Protocol::Scaip,
             reference: request.reference.clone(),
             meaning,
@@ -226,6 +232,7 @@ impl Report {
         Report {
             account: account.to_owned(),
             device: String::new(),
+            device_type: String::new(),
             protocol: Protocol::Voice,
             reference,
             meaning: Meaning::Alarm(Need::Personal),
@@ -244,6 +251,7 @@ impl Report {
         Report {
             account: event.account.clone(),
             device: event.zone.clone(),
+            device_type: String::new(),
             protocol: Protocol::ContactId,
             reference: keys.to_owned(),
             meaning,
@@ -259,6 +267,7 @@ impl Report {
         Report {
             account: alarm.controller.clone(),
             device: device(&alarm.unit),
+            device_type: bs8521_device(alarm.event).to_owned(),
             protocol: Protocol::Bs8521,
             reference: data.to_owned(),
             meaning: bs8521_meaning(alarm),
@@ -281,6 +290,7 @@ impl Report {
         Report {
             account: account.to_owned(),
             device: String::new(),
+            device_type: String::new(),
             protocol,
             reference,
             meaning: Meaning::Alarm(Need::Other),
@@ -308,6 +318,7 @@ impl Report {
             now_ip::Said::Heartbeat { controller, unit } => Report {
                 account: controller.clone(),
                 device: device(unit),
+                device_type: String::new(),
                 protocol: Protocol::NowIp,
                 reference: message.data.clone(),
                 meaning: Meaning::Alive,
@@ -341,8 +352,10 @@ fn scaip_meaning(request: &scaip::Request) -> Meaning {
         15 => Meaning::Over(Battery),
         85 => trouble(Mains),
         86 => Meaning::Over(Mains),
-        23 | 24 => trouble(Path),
-        112 | 113 => Meaning::Over(Path),
+        23 => trouble(Ip),
+        24 => trouble(Mobile),
+        112 => Meaning::Over(Ip),
+        113 => Meaning::Over(Mobile),
         42 | 67 => trouble(Fault),
         63 => trouble(Lost),
         70 => Meaning::Over(Fault),
@@ -369,6 +382,48 @@ fn scaip_need(device_type: Option<u16>) -> Need {
         Some(23) => Need::Fire,
         Some(33) => Need::Flood,
         Some(_) => Need::Other,
+    }
+}
+
+/// `dty` in words. The controller and the local unit are the unit itself.
+fn scaip_device(device_type: Option<u16>) -> String {
+    match device_type {
+        None | Some(1 | 2 | 45 | 48) => "",
+        Some(3) => "personal trigger",
+        Some(4) => "fixed trigger",
+        Some(5) => "fall detector",
+        Some(6) => "attack alarm",
+        Some(7) => "panic alarm",
+        Some(10) => "activity sensor",
+        Some(11) => "pill dispenser",
+        Some(12) => "bed sensor",
+        Some(14) => "door sensor",
+        Some(15) => "wandering sensor",
+        Some(17) => "epilepsy sensor",
+        Some(21) => "gas detector",
+        Some(23) => "smoke detector",
+        Some(26) => "carbon monoxide detector",
+        Some(28) => "intruder sensor",
+        Some(33) => "flood sensor",
+        Some(51) => "tracker",
+        Some(other) => return format!("device type {other}"),
+    }
+    .to_owned()
+}
+
+/// `EEE` in words, where an event is of one kind of device.
+fn bs8521_device(event: u16) -> &'static str {
+    match event {
+        10 => "fixed trigger",
+        16 => "smoke detector",
+        19 => "personal trigger",
+        21 => "fall detector",
+        26 => "carbon monoxide detector",
+        27 => "gas detector",
+        28 => "intruder sensor",
+        36 => "enuresis sensor",
+        43 => "activity sensor",
+        _ => "",
     }
 }
 
@@ -429,7 +484,7 @@ fn bs8521_meaning(alarm: &bs8521::Alarm) -> Meaning {
     match (alarm.event, alarm.status) {
         (51, _) => trouble(Mains),
         (53, _) => trouble(Battery),
-        (62, _) => trouble(Path),
+        (62, _) => trouble(Ip),
         (58 | 64, _) => Meaning::Alive,
         (91 | 98, _) => Meaning::Noted,
         (_, 7) => Meaning::Began(Battery),

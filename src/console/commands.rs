@@ -117,7 +117,7 @@ impl Order {
             AgentOrder, Agents, Ban, Bans, Call, CallBacks, Calls, Campaign, CareCall, Case, Cases,
             CloseCase, Correct, Cti, Desk, Dial, Forms, GatewayOrder, Gateways, Guard, Hangup,
             Phones, Plan, Queues, Room, RoomOrder, Rooms, Score, Status, Supervise, Supervised,
-            Supervises, SupervisesAll, TraceOff, TraceOn, TrustClock, Unban, Unit,
+            Supervises, SupervisesAll, TraceOff, TraceOn, TroubleOver, TrustClock, Unban, Unit,
         };
         // No "all others": whoever adds an order says whether it is written down.
         match self {
@@ -157,6 +157,7 @@ impl Order {
                 | Desk(..)
                 | Dial { .. }
                 | CloseCase(..)
+                | TroubleOver(..)
                 | Unit { .. }
                 | Correct(_)
                 | RoomOrder(..)
@@ -299,6 +300,13 @@ pub const COMMANDS: &[Command] = &[
         what: "Close a case, and write down how it ended",
         example: "close 4711 pressed by mistake",
         make: case::close,
+    },
+    Command {
+        words: "trouble over",
+        argument: Argument::Words("UNIT TROUBLE [DEVICE]"),
+        what: "Take off the technical list what its device will not end: it was replaced, or has gone",
+        example: "trouble over 26317 battery 0002",
+        make: case::trouble_over,
     },
     Command {
         words: "show case",

@@ -418,10 +418,19 @@ fn cases(open: &[CaseRow], troubles: &[TroubleRow], away: bool) -> String {
     let mut text = table(&head, open.iter().map(cells), none);
     if !troubles.is_empty() {
         let cells = |row: &TroubleRow| {
-            vec![row.account.clone(), row.trouble.clone(), span(row.since_s * 1_000)]
+            let device = match (row.device.as_str(), row.device_type.as_str()) {
+                (device, kind) if kind.is_empty() || device == kind => device.to_owned(),
+                (device, kind) => format!("{device} ({kind})"),
+            };
+            let since = span(row.since_s * 1_000);
+            vec![row.account.clone(), row.trouble.clone(), device, row.place.clone(), since]
         };
         text.push('\n');
-        text += &table(&["UNIT", "TROUBLE", "SINCE"], troubles.iter().map(cells), "");
+        text += &table(
+            &["UNIT", "TROUBLE", "DEVICE", "PLACE", "SINCE"],
+            troubles.iter().map(cells),
+            "",
+        );
     }
     text
 }

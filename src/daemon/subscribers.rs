@@ -23,6 +23,7 @@ use crate::console::out::{out, outln};
 use crate::console::{Answer, client, render};
 use crate::store::Records;
 use crate::store::subscribers::{By, Change, Known, NotChanged, change};
+use crate::switch::care::trouble::ANY_DEVICE;
 use crate::switch::care::{Directory, FIELDS, Subscriber, Update};
 use crate::wire::csv::{self, Encoding};
 
@@ -280,10 +281,13 @@ async fn show(database: &Path, zone: &TimeZone, number: &str) -> Result<Answer, 
     let changes = known.changes.iter().map(|(wall, by, what, before, after)| {
         json!({ "wall": wall, "by": by, "what": what, "before": before, "after": after })
     });
+    let troubles = known.troubles.iter().map(|(what, device, kind, place, since)| {
+        json!({ "trouble": what, "device": device, "device_type": kind, "place": place, "since": since })
+    });
     let data = json!({
         "subscriber": fields_json(&subscriber),
         "last_seen": known.seen,
-        "troubles": known.troubles.iter().map(|(what, since)| json!({ "trouble": what, "since": since })).collect::<Vec<_>>(),
+        "troubles": troubles.collect::<Vec<_>>(),
         "changes": changes.collect::<Vec<_>>(),
     });
     Ok(Answer::done(text, data))
@@ -292,19 +296,22 @@ async fn show(database: &Path, zone: &TimeZone, number: &str) -> Result<Answer, 
 /// What the unit said of itself, and who changed what.
 fn of_unit(known: &Known, zone: &TimeZone) -> String {
     let at = |wall| at(wall, zone);
-    let stands = |trouble: &str| known.troubles.iter().find(|(own, _)| own == trouble);
-    let since = |trouble: &str| match stands(trouble) {
-        Some((_, since)) => format!("out of order since {}", at(*since)),
-        None => "nothing is said against it".to_owned(),
-    };
     let mut text = format!("{:<18} {}\n", "last seen", known.seen.map_or("never".to_owned(), at));
     for trouble in ["battery", "mains"] {
-        text += &format!("{trouble:<18} {}\n", since(trouble));
-    }
-    for (trouble, since) in &known.troubles {
-        if !matches!(trouble.as_str(), "battery" | "mains") {
-            text += &format!("{trouble:<18} since {}\n", at(*since));
+        if !known.troubles.iter().any(|(own, ..)| own == trouble) {
+            text += &format!("{trouble:<18} nothing is said against it\n");
         }
+    }
+    for (trouble, device, kind, place, since) in &known.troubles {
+        let kind = Some(kind).filter(|kind| *kind != device);
+        let of: Vec<&str> = [Some(device), kind, Some(place)]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .filter(|own| !own.is_empty() && *own != ANY_DEVICE)
+            .collect();
+        let of = if of.is_empty() { String::new() } else { format!(" ({})", of.join(", ")) };
+        text += &format!("{trouble:<18} out of order since {}{of}\n", at(*since));
     }
     let cells = known.changes.iter().map(|(wall, by, what, before, after)| {
         vec![at(*wall), by.clone(), what.clone(), before.clone(), after.clone()]

@@ -8,7 +8,7 @@ mod kept_sheets;
 
 use crate::base::Wall;
 use crate::switch::care::plans::KeptEvent;
-use crate::switch::care::{self, Case, KeptCases, MOST_SUBSCRIBERS, Need};
+use crate::switch::care::{self, Case, KeptCases, MOST_SUBSCRIBERS, Need, Troubled, trouble};
 use crate::switch::fact::{CareFact, Fact, LineEnd, Meaning, Protocol};
 
 use super::database::Trouble;
@@ -66,7 +66,7 @@ fn of_report<'q>(fact: &'q Fact, account: &'q str, what: &'q CareFact) -> Vec<St
         all.push(seen(fact, account));
     }
     all.extend(alarmed(fact, account, what));
-    all.extend(trouble(fact, account, *meaning));
+    all.extend(trouble(fact, account, what));
     all
 }
 
@@ -143,19 +143,29 @@ fn seen<'q>(fact: &'q Fact, account: &'q str) -> Statement<'q> {
     query(upsert).bind(account).bind(fact.wall.0)
 }
 
-/// What is wrong with a unit has a row until it is over.
-fn trouble<'q>(fact: &'q Fact, account: &'q str, meaning: Meaning) -> Option<Statement<'q>> {
-    let on = match meaning {
+/// What is wrong with a device of a unit has a row until it is over.
+fn trouble<'q>(fact: &'q Fact, account: &'q str, what: &'q CareFact) -> Option<Statement<'q>> {
+    let CareFact::Reported { meaning, protocol, device, device_type, place, .. } = what else {
+        return None;
+    };
+    let device = trouble::device_of(device, device_type);
+    match meaning {
         Meaning::Began(_) => {
-            "INSERT INTO unit_troubles (account, trouble, since) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+            let insert = "INSERT INTO unit_troubles (account, trouble, device, device_type, place, since) \
+                          VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+            let row = query(insert).bind(account).bind(meaning.words().1).bind(device);
+            Some(row.bind(device_type).bind(place).bind(fact.wall.0))
         }
         Meaning::Over(_) => {
-            let delete = "DELETE FROM unit_troubles WHERE account = ? AND trouble = ?";
-            return Some(query(delete).bind(account).bind(meaning.words().1));
+            // One, or two words for it.
+            let words = trouble::ended_by(*meaning, *protocol);
+            let delete = "DELETE FROM unit_troubles WHERE account = ? AND trouble IN (?, ?) AND device IN (?, ?)";
+            let word = |nth: usize| words.get(nth).map_or("", |trouble| trouble.as_str());
+            let row = query(delete).bind(account).bind(word(0)).bind(word(1));
+            Some(row.bind(device).bind(trouble::ANY_DEVICE))
         }
-        _ => return None,
-    };
-    Some(query(on).bind(account).bind(meaning.words().1).bind(fact.wall.0))
+        _ => None,
+    }
 }
 
 fn reported<'q>(fact: &'q Fact, account: &'q str, what: &'q CareFact) -> Statement<'q> {
@@ -349,11 +359,14 @@ impl Records {
         Ok(rows.into_iter().filter_map(of).flatten().collect())
     }
 
-    async fn kept_troubles(&self) -> Result<Vec<(String, care::Trouble, Wall)>, Trouble> {
-        let select = "SELECT account, trouble, since FROM unit_troubles ORDER BY account, trouble";
-        let rows = sqlx::query_as::<_, (String, String, i64)>(select).fetch_all(&self.pool).await;
-        let trouble = |(account, trouble, since): (String, String, i64)| {
-            Some((account, care::Trouble::named(&trouble)?, Wall(since)))
+    async fn kept_troubles(&self) -> Result<Vec<Troubled>, Trouble> {
+        let select = "SELECT account, trouble, device, device_type, place, since FROM unit_troubles \
+                      ORDER BY account, trouble, device";
+        type Row = (String, String, String, String, String, i64);
+        let rows = sqlx::query_as::<_, Row>(select).fetch_all(&self.pool).await;
+        let trouble = |(account, trouble, device, device_type, place, since): Row| {
+            let (trouble, since) = (care::Trouble::named(&trouble)?, Wall(since));
+            Some(Troubled { account, trouble, device, device_type, place, since })
         };
         Ok(rows.map_err(self.sorted())?.into_iter().filter_map(trouble).collect())
     }

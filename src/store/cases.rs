@@ -281,6 +281,7 @@ mod tests {
             by: "900".into(),
             protocol: Protocol::Scaip,
             device: "3".into(),
+            device_type: String::new(),
             meaning: Meaning::Alarm(need),
             code: 10,
             priority: 4,

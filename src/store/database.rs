@@ -39,6 +39,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("schema_23.sql"),
     include_str!("schema_21.sql"),
     include_str!("schema_22.sql"),
+    include_str!("schema_24.sql"),
 ];
 
 /// Marks the file as ours (SQLite's `application_id`): "Blfr".

@@ -195,8 +195,8 @@ async fn all_of(connection: &mut SqliteConnection) -> Result<Vec<Kept>, sqlx::Er
 pub struct Known {
     /// When its unit was heard last, milliseconds since 1970.
     pub seen: Option<i64>,
-    /// What is wrong with its unit, and since when.
-    pub troubles: Vec<(String, i64)>,
+    /// What is wrong with its unit: what, with which device, of what kind, where, and since when.
+    pub troubles: Vec<(String, String, String, String, i64)>,
     /// Who changed what of it when: time, name, what, before, after. The latest first.
     pub changes: Vec<(i64, String, String, String, String)>,
 }
@@ -230,7 +230,8 @@ impl Records {
     pub async fn known_of(&self, number: &str) -> Result<Known, Trouble> {
         let select = "SELECT wall FROM units_seen WHERE account = ?";
         let seen = sqlx::query_scalar(select).bind(number).fetch_optional(&self.pool).await;
-        let select = "SELECT trouble, since FROM unit_troubles WHERE account = ? ORDER BY since";
+        let select = "SELECT trouble, device, device_type, place, since FROM unit_troubles \
+                      WHERE account = ? ORDER BY since";
         let troubles = sqlx::query_as(select).bind(number).fetch_all(&self.pool).await;
         let select = "SELECT wall, \"by\", what, before, after FROM subscriber_changes \
                       WHERE number = ? ORDER BY id DESC LIMIT ?";

@@ -21,6 +21,7 @@ mod in_call;
 mod offers;
 pub mod plans;
 mod receiving;
+mod refused;
 pub mod sheets;
 mod silence;
 mod voice;
@@ -49,6 +50,7 @@ use crate::care::plan::run::Runs;
 pub use crate::care::plan::{Channel, Event as PlanEvent};
 use crate::care::silence::Silence;
 pub use crate::care::subscriber::{CONFIDENTIAL, FIELDS, MOST_CONTACTS};
+pub use crate::care::trouble::{self, Troubled};
 pub use crate::care::unit;
 pub use crate::care::{Case, Directory, Kept, Need, Subscriber, Trouble, Update};
 use crate::care::{Cases, Meaning, Protocol, Report, Speech, Taken, Unheard, Way};
@@ -96,7 +98,7 @@ pub struct KeptCases {
     /// Calls that broke off while their units were asked by keys.
     pub receptions: Vec<KeptReception>,
     /// What is wrong with units, and since when.
-    pub troubles: Vec<(String, Trouble, Wall)>,
+    pub troubles: Vec<Troubled>,
     /// When each unit was heard last.
     pub seen: Vec<(String, Wall)>,
     /// In which protocol each sender and account reported last; the last one first.
@@ -175,6 +177,8 @@ pub(super) struct Care {
     seen: BTreeMap<String, Wall>,
     /// Of units that fall silent a line now and then.
     silent: Sparing,
+    /// Units whose alarms were refused for a wrong password, and until when nothing more is said of it.
+    refused: BTreeMap<String, Time>,
     /// Cases that agents are offered.
     pub(super) offers: Offers,
     /// Calls that agents have made to homes: who began them is not the unit.
@@ -237,6 +241,7 @@ impl Care {
             silence: Silence::default(),
             seen: BTreeMap::new(),
             silent: Sparing::default(),
+            refused: BTreeMap::new(),
             offers: Offers::default(),
             agents_calls: BTreeSet::new(),
             lines: Default::default(),
@@ -491,6 +496,7 @@ impl Switch {
             by: sender.to_owned(),
             protocol: report.protocol,
             device: report.device,
+            device_type: report.device_type,
             meaning: report.meaning,
             code: report.code,
             priority: report.priority,
@@ -760,8 +766,8 @@ impl Switch {
         for (who, protocol) in kept.spoken {
             self.care.cases.restore_spoken(who, protocol);
         }
-        for (account, trouble, since) in kept.troubles {
-            self.care.cases.restore_trouble(account, trouble, since);
+        for own in kept.troubles {
+            self.care.cases.restore_trouble(own);
         }
         for (case, talked) in kept.cases {
             // What came since is here already, or closed.
@@ -878,10 +884,13 @@ impl Switch {
 
     /// The units with a trouble.
     pub(super) fn trouble_rows(&self, now: Now) -> Vec<TroubleRow> {
-        let row = |(account, trouble, since): (&str, Trouble, Wall)| TroubleRow {
-            account: account.to_owned(),
-            trouble: trouble.as_str().to_owned(),
-            since_s: (now.wall.0.saturating_sub(since.0).max(0) / 1_000) as u64,
+        let row = |own: &Troubled| TroubleRow {
+            account: own.account.clone(),
+            trouble: own.trouble.as_str().to_owned(),
+            device: own.device.clone(),
+            device_type: own.device_type.clone(),
+            place: own.place.clone(),
+            since_s: (now.wall.0.saturating_sub(own.since.0).max(0) / 1_000) as u64,
         };
         self.care.cases.troubles().map(row).collect()
     }

@@ -111,6 +111,8 @@ pub enum Request {
     Campaign(CampaignOrder, String),
     /// Write down how a case ended, and who says so; empty: the console.
     CloseCase(u64, String, String),
+    /// Take something off the technical list that no device will say any more: of which unit, what, with which device; who.
+    TroubleOver([String; 3], String),
     /// Watch the calls of a number, or one call, as they go, for so many minutes.
     TraceOn(TraceWhom, Duration),
     /// Watch none any more.

@@ -72,6 +72,7 @@ impl Switch {
             }
             Request::Correct(correction) => self.correct_answer(now, correction),
             Request::CloseCase(id, outcome, by) => self.close_case(now, id, &outcome, &by),
+            Request::TroubleOver(own, by) => self.trouble_over(now, own, &by),
             Request::Supervise { order, whom, by } => self.supervise_order(now, order, &whom, &by),
             Request::TraceOn(whom, time) => self.trace_on(now, whom, time),
             Request::TraceOff => self.trace_off(),

@@ -80,6 +80,7 @@ impl Switch {
         let (stale, after) = match verdict {
             Verdict::Accepted { user } => {
                 self.logged_in(now, flow);
+                self.unit_logs_in(now, &user);
                 return Ok(user);
             }
             Verdict::Missing | Verdict::Stale => {
@@ -89,6 +90,7 @@ impl Switch {
             // The first one waits too: guessing must be slow from the beginning (R29).
             Verdict::Wrong { user, delay, nth } => {
                 self.guessed(now, flow, &user);
+                self.alarm_refused(now, &user, flow, request);
                 self.wrong_password(now, user, flow, nth);
                 match self.config.sip.auth_delay {
                     Duration::ZERO => (false, Duration::ZERO),

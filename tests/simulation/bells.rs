@@ -9,7 +9,7 @@ use belfry::sim::network::Faults;
 use belfry::sim::phone::{Manner, State};
 use belfry::sim::world::World;
 use belfry::switch::care::sheets::SheetOf;
-use belfry::switch::care::{Channel, KeptCases, Missed, PlanEvent};
+use belfry::switch::care::{Channel, KeptCases, Missed, PlanEvent, Troubled};
 use belfry::switch::console::{CaseRow, GuardOrder};
 use belfry::switch::fact::{CareFact, FactKind, QueueFact};
 use belfry::switch::{Input, Reply, Request, RequestId};
@@ -336,7 +336,7 @@ fn a_unit_that_falls_silent_is_a_notice_until_it_is_heard() {
     let mut house = House::before_the_records(PLAN, &sections, 31);
     house.register(0);
     let now = Wall(house.world.facts.first().map_or(0, |fact| fact.wall.0));
-    let troubled = vec![("1002".to_owned(), Trouble::Silent, now)];
+    let troubled = vec![silent_since("1002", now)];
     let kept =
         KeptCases { troubles: troubled, seen: vec![("1001".into(), now)], ..KeptCases::default() };
     house.world.input(Input::Cases(kept));
@@ -360,7 +360,7 @@ fn the_silence_of_hundreds_ends_a_part_at_a_time() {
     house.world.ask(Request::Status);
     let now = Wall(house.world.facts[0].wall.0);
     let numbers: Vec<String> = (0..301).map(|n| (5_000 + n).to_string()).collect();
-    let troubles = numbers.iter().map(|own| (own.clone(), Trouble::Silent, now)).collect();
+    let troubles = numbers.iter().map(|own| silent_since(own, now)).collect();
     house.world.input(Input::Cases(KeptCases { troubles, ..KeptCases::default() }));
     house.world.input(Input::JournalFull(true));
     // The last is nobody's any more.
@@ -1003,4 +1003,87 @@ fn a_locked_subscribers_alarm_still_comes_in() {
     house.until_state(caller, State::Talking);
     house.world.run(Duration::from_secs(5));
     house.ends_clean();
+}
+
+/// As the records of before a start have it.
+fn silent_since(account: &str, since: Wall) -> Troubled {
+    Troubled {
+        account: account.to_owned(),
+        trouble: Trouble::Silent,
+        device: String::new(),
+        device_type: String::new(),
+        place: String::new(),
+        since,
+    }
+}
+
+fn stand(house: &mut House) -> Vec<(String, String, String)> {
+    match house.world.ask(Request::Cases) {
+        Some(Reply::Cases { troubles, .. }) => {
+            troubles.into_iter().map(|own| (own.account, own.trouble, own.device)).collect()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Whoever mistypes a unit's password would lose each of its alarms unseen: it is in the technical list, once an hour, until the
+/// unit logs in. A number that is nobody's is not.
+#[test]
+fn an_alarm_with_a_wrong_password_is_a_notice() {
+    let mut house = house(41);
+    let mut setup = house.world.phone(house.phones[1]).setup().clone();
+    (setup.sip, setup.rtp) = belfry::sim::world::World::addresses(60);
+    setup.password = Some("mistyped".into());
+    let unit = house.world.add(setup.clone(), belfry::base::Rng::from_seed(60));
+    (setup.sip, setup.rtp) = belfry::sim::world::World::addresses(61);
+    setup.number = "7777".into();
+    let stranger = house.world.add(setup, belfry::base::Rng::from_seed(61));
+    let began = |house: &House| {
+        let is = |what: &&&CareFact| {
+            matches!(what, CareFact::Reported { meaning: Meaning::Began(Trouble::Login), .. })
+        };
+        care(house).iter().filter(is).count()
+    };
+    for _ in 0..3 {
+        let text = "<mrq><ref>a1</ref><cid>1002</cid><dty>3</dty></mrq>";
+        for who in [unit, stranger] {
+            house.world.with(who, |phone, now| phone.write_as(now, "900", scaip::TYPE, text));
+        }
+        house.world.run(Duration::from_secs(60));
+    }
+    let login = ("1002".to_owned(), "login".to_owned(), String::new());
+    assert_eq!(stand(&mut house), [login], "{:#?}", house.world.warnings);
+    assert_eq!(began(&house), 1);
+    house.world.run(Duration::from_secs(3_600));
+    house.world.with(unit, |phone, now| phone.call(now, "900"));
+    house.world.run(Duration::from_secs(60));
+    assert_eq!(began(&house), 2, "once an hour; a call is an alarm as well");
+    house.register(1);
+    assert_eq!(stand(&mut house), []);
+}
+
+/// The pendant in the bathroom is still low when the controller's battery is well again.
+#[test]
+fn a_trouble_is_one_devices() {
+    let mut house = house(42);
+    let says = |house: &mut House, n: u32, tags: &str| {
+        report(house, scaip::TYPE, &mrq(&format!("t{n}"), tags));
+    };
+    says(&mut house, 1, "<stc>16</stc><dty>3</dty><did>0001</did><lco>11</lco>");
+    says(&mut house, 2, "<stc>16</stc><dty>45</dty>");
+    says(&mut house, 3, "<stc>23</stc>");
+    says(&mut house, 4, "<stc>15</stc><dty>45</dty>");
+    says(&mut house, 5, "<stc>113</stc>");
+    let left: Vec<(String, String)> =
+        stand(&mut house).into_iter().map(|(_, what, device)| (what, device)).collect();
+    let own = |what: &str, device: &str| (what.to_owned(), device.to_owned());
+    assert_eq!(left, [own("battery", "0001"), own("ip", "")]);
+    // The pendant was replaced: a person says so, for it will not.
+    let over = |trouble: &str, device: &str| {
+        let own = ["1001", trouble, device].map(str::to_owned);
+        Request::TroubleOver(own, "anna".into())
+    };
+    assert!(matches!(house.world.ask(over("battery", "")), Some(Reply::Refused(_))));
+    assert!(matches!(house.world.ask(over("battery", "0001")), Some(Reply::Done(_))));
+    assert_eq!(stand(&mut house).len(), 1);
 }

@@ -564,7 +564,17 @@ fn planned(plan: &str, step: &str, happened: &PlanEvent) -> BTreeMap<String, Str
 
 /// What a report says, and whose it is, without what is empty.
 fn reported(what: &CareFact) -> BTreeMap<String, String> {
-    let CareFact::Reported { by, protocol, device, meaning, priority, place, home, .. } = what
+    let CareFact::Reported {
+        by,
+        protocol,
+        device,
+        device_type,
+        meaning,
+        priority,
+        place,
+        home,
+        ..
+    } = what
     else {
         return BTreeMap::new();
     };
@@ -574,6 +584,7 @@ fn reported(what: &CareFact) -> BTreeMap<String, String> {
         ("by", by.clone()),
         ("protocol", protocol.as_str().to_owned()),
         ("unit_device", device.clone()),
+        ("unit_device_type", device_type.clone()),
         ("meaning", meaning.to_owned()),
         ("need", of.to_owned()),
         ("priority", priority.to_string()),

@@ -13,6 +13,20 @@ pub(super) fn close(rest: &str) -> Result<Order, String> {
     Ok(Order::Ask(Request::CloseCase(case, outcome.into(), String::new())))
 }
 
+/// `UNIT TROUBLE [DEVICE]`; a device may be named by its kind, of several words.
+pub(super) fn trouble_over(rest: &str) -> Result<Order, String> {
+    let mut words = rest.split_whitespace();
+    let (Some(unit), Some(trouble)) = (words.next(), words.next()) else {
+        return Err(
+            "write a unit, what is wrong, and with which device of it, as `show cases` has them: \
+                    trouble over 26317 battery 0002"
+                .into(),
+        );
+    };
+    let device = words.collect::<Vec<_>>().join(" ");
+    Ok(Order::Ask(Request::TroubleOver([unit.into(), trouble.into(), device], String::new())))
+}
+
 /// `CASE ORDER [confirm]`.
 pub(super) fn unit(rest: &str) -> Result<Order, String> {
     let words: Vec<&str> = rest.split_whitespace().collect();

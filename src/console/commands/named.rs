@@ -11,10 +11,11 @@ impl Order {
     /// The order as `who` gives it: what is written down with a name has that one. Where somebody is named, he stays.
     #[must_use]
     pub fn named(mut self, who: &str) -> Order {
-        use Request::{Campaign, CareCall, CloseCase, Correct, Guard, Plan, Unit};
+        use Request::{Campaign, CareCall, CloseCase, Correct, Guard, Plan, TroubleOver, Unit};
         let by = match &mut self {
             Order::Ask(
                 CloseCase(_, _, by)
+                | TroubleOver(_, by)
                 | Plan(_, by)
                 | CareCall(_, by)
                 | Campaign(_, by)
@@ -43,6 +44,7 @@ mod tests {
         let by = |line: &str| match parse(line).expect(line).named("li") {
             Order::Ask(
                 Request::CloseCase(_, _, by)
+                | Request::TroubleOver(_, by)
                 | Request::Plan(_, by)
                 | Request::CareCall(_, by)
                 | Request::Campaign(_, by)
@@ -56,6 +58,7 @@ mod tests {
         };
         for line in [
             "close 4711 all is well",
+            "trouble over 26317 battery 0002",
             "plan start 4711 bell",
             "care-call start storm all",
             "campaign start spring",

@@ -76,6 +76,7 @@ mod tests {
                 by: "900".into(),
                 protocol: Protocol::Scaip,
                 device: String::new(),
+                device_type: String::new(),
                 meaning: Meaning::Alarm(Need::Fall),
                 code: 0,
                 priority: 0,

@@ -32,6 +32,7 @@ fn alarm(case: u64) -> FactKind {
         by: "900".into(),
         protocol: Protocol::Scaip,
         device: String::new(),
+        device_type: String::new(),
         meaning: Meaning::Alarm(Need::Fall),
         code: 10,
         priority: 4,

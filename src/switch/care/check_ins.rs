@@ -178,6 +178,7 @@ impl Switch {
             self.write_report(now, &account, report, String::new(), place);
             place.case
         });
+            device_type: String::new(),
         let who = self.care.who(&account);
         let line = match case {
             Some(case) => format!("case {case}: {who} has not checked in: call back at once"),

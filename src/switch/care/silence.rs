@@ -3,7 +3,9 @@
 
 use crate::base::Now;
 use crate::care::silence::Rule;
+use crate::care::trouble::Troubled;
 use crate::care::{Meaning, Protocol, Report, Speech, Subscriber, Trouble};
+use crate::switch::console::Reply;
 use crate::switch::{Level, Switch};
 
 impl Switch {
@@ -45,9 +47,9 @@ impl Switch {
     /// All subscribers are known: whoever was silent and is none any more is in no list. The last run may have ended while
     /// it was telling so.
     pub(super) fn silent_strangers(&mut self) {
-        let silent = self.care.cases.troubles().filter(|(_, own, _)| *own == Trouble::Silent);
-        let gone = silent.filter(|(account, ..)| self.care.directory.get(account).is_none());
-        let gone: Vec<String> = gone.map(|(account, ..)| account.to_owned()).collect();
+        let silent = self.care.cases.troubles().filter(|own| own.trouble == Trouble::Silent);
+        let gone = silent.filter(|own| self.care.directory.get(&own.account).is_none());
+        let gone: Vec<String> = gone.map(|own| own.account.clone()).collect();
         gone.iter().for_each(|account| self.care.silence.ends(account));
     }
 
@@ -58,7 +60,7 @@ impl Switch {
         }
         for account in self.care.silence.over_due(now.at) {
             if self.care.cases.has_trouble(&account, Trouble::Silent) {
-                self.silence_told(now, &account, Meaning::Over(Trouble::Silent));
+                self.centre_says(now, &account, Meaning::Over(Trouble::Silent));
             }
         }
     }
@@ -69,7 +71,7 @@ impl Switch {
         if self.care.cases.has_trouble(account, Trouble::Silent) {
             let line = format!("unit {} is heard again", self.care.who(account));
             self.log(Level::Info, line);
-            self.silence_told(now, account, Meaning::Over(Trouble::Silent));
+            self.centre_says(now, account, Meaning::Over(Trouble::Silent));
         }
     }
 
@@ -88,25 +90,61 @@ impl Switch {
                 );
                 self.log(Level::Warning, line);
             }
-            self.silence_told(now, &account, Meaning::Began(Trouble::Silent));
+            self.centre_says(now, &account, Meaning::Began(Trouble::Silent));
         }
     }
 
     /// Written down like what a unit says of itself: it stands in the technical list, or does no more.
-    fn silence_told(&mut self, now: Now, account: &str, meaning: Meaning) {
+    pub(super) fn centre_says(&mut self, now: Now, account: &str, meaning: Meaning) {
+        self.centre_reports(now, account, (account, String::new()), meaning);
+    }
+
+    fn centre_reports(
+        &mut self,
+        now: Now,
+        account: &str,
+        (by, device): (&str, String),
+        meaning: Meaning,
+    ) {
         let report = Report {
             account: account.to_owned(),
-            device: String::new(),
+            device,
+            device_type: String::new(),
             protocol: Protocol::Centre,
-            reference: format!("silence {}", self.facts),
+            reference: format!("centre {}", self.facts),
             meaning,
             code: 0,
             priority: 0,
             speech: Speech::None,
             place: String::new(),
         };
-        if let Some(place) = self.take_report(now, account, &report) {
-            self.write_report(now, account, report, String::new(), place);
+        if let Some(place) = self.take_report(now, by, &report) {
+            self.write_report(now, by, report, String::new(), place);
         }
+    }
+
+    /// A person takes off the technical list what no device will end: it was replaced, or has gone.
+    pub(in crate::switch) fn trouble_over(
+        &mut self,
+        now: Now,
+        [unit, trouble, device]: [String; 3],
+        by: &str,
+    ) -> Reply {
+        let account = self.care.home(&unit).to_owned();
+        let own = |own: &&Troubled| {
+            own.account == account && own.trouble.as_str() == trouble && own.device == device
+        };
+        let Some(stands) = self.care.cases.troubles().find(own).map(|own| own.trouble) else {
+            let of = if device.is_empty() { String::new() } else { format!(" of device {device}") };
+            return Reply::Refused(format!(
+                "the technical list has no '{}' of unit {}{of}: `show cases` has what stands",
+                trouble.escape_debug(),
+                unit.escape_debug()
+            ));
+        };
+        let by = if by.is_empty() { "console" } else { by };
+        self.log(Level::Info, format!("unit {account}: {trouble} {device} is over, says {by}"));
+        self.centre_reports(now, &account, (by, device), Meaning::Over(stands));
+        Reply::Done(format!("unit {account}: {trouble} is off the technical list"))
     }
 }

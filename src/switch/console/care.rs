@@ -196,6 +196,15 @@ pub struct TroubleRow {
     pub account: String,
     /// What.
     pub trouble: String,
+    /// With which device of it: its number, or its kind; empty: the unit itself; `?`: not known, noted by an earlier version.
+    #[serde(default)]
+    pub device: String,
+    /// What kind of device that is, as far as the unit says it.
+    #[serde(default)]
+    pub device_type: String,
+    /// Where, as the unit says it.
+    #[serde(default)]
+    pub place: String,
     /// Seconds since it was reported first.
     pub since_s: u64,
 }

@@ -34,6 +34,9 @@ pub enum CareFact {
         /// Which device of it; empty: itself.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         device: String,
+        /// What kind of device, in words; empty: the unit itself, or it does not say.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        device_type: String,
         /// What it means.
         meaning: Meaning,
         /// The protocol's code.
