@@ -217,6 +217,8 @@ pub struct Subject {
     pub flag: Flag,
     /// Contacts in their order.
     pub contacts: Vec<Person>,
+    /// The home's own numbers: a contact who has one of them is no other place to call.
+    pub home: Vec<String>,
 }
 
 impl Subject {
@@ -233,6 +235,7 @@ impl Subject {
             region: of.map(|of| of.region.clone()).unwrap_or_default(),
             flag: of.map_or(Flag::None, |of| of.flag),
             contacts: contacts.map(person).collect(),
+            home: of.into_iter().flat_map(Subscriber::numbers).map(str::to_owned).collect(),
         }
     }
 }

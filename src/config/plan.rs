@@ -266,6 +266,13 @@ pub(super) fn check(
             let what = format!("plan \"{}\" has no steps", own.name);
             let remedy = format!("add a [[plan_step]] with `plan = \"{}\"`", own.name);
             reader.faults.error(&reader.place("plan", *nth, ""), what, remedy);
+        } else if !steps.iter().any(|(_, step)| step.plan == own.name)
+            && (0..).take_while(|nth| reader.given("plan_step", *nth, "")).count() == steps.len()
+        {
+            let what = format!("plan \"{}\" has no steps: it never begins", own.name);
+            let remedy =
+                format!("add a [[plan_step]] with `plan = \"{}\"`, or leave it out", own.name);
+            reader.faults.warn(&reader.place("plan", *nth, ""), what, remedy);
         }
     }
     for (at, (nth, step)) in steps.iter().enumerate() {
@@ -386,6 +393,32 @@ fn warn_of_absent(
     }
 }
 
+/// A step that leads back: meant, where somebody is to be called until he takes it on, and nobody's sleep is lost by mistake.
+fn warn_of_circle(
+    (nth, step): (usize, &PlanStep),
+    steps: &[(usize, PlanStep)],
+    reader: &mut Reader<'_>,
+) {
+    let of = |name: &Name| {
+        let own = |(_, other): &&(usize, PlanStep)| other.plan == step.plan && other.name == *name;
+        steps.iter().find(own).map(|(at, other)| (*at, other.pause))
+    };
+    for (key, to) in [("otherwise", &step.otherwise), ("next", &step.next)] {
+        let Some((back, pause)) = to.as_ref().and_then(of).filter(|(at, _)| *at <= nth) else {
+            continue;
+        };
+        let (name, pause) = (to.as_ref().map_or("", |name| name.as_str()), pause.as_secs().max(60));
+        let when = if back == nth { "it" } else { "all from there on" };
+        let what = format!(
+            "step \"{}\" leads back to \"{name}\": {when} is done again, after {pause} s at least, until somebody takes the case \
+             on or it is closed",
+            step.name
+        );
+        let remedy = format!("leave it where that is meant; else write `{key} = \"end\"`");
+        reader.faults.warn(&reader.place("plan_step", nth, key), what, remedy);
+    }
+}
+
 /// Who has not reported is sought by a plan or by `[check_in] escalate`: by both, contacts are called twice. Steps that
 /// want somebody to have taken the case on are come to by a `next`.
 pub(super) fn warn(
@@ -397,6 +430,7 @@ pub(super) fn warn(
 ) {
     for (nth, step) in steps {
         warn_of_absent((*nth, step), plans, resources, reader);
+        warn_of_circle((*nth, step), steps, reader);
     }
     for (nth, own) in plans.iter().filter(|(_, own)| own.start == PlanStart::CheckIn) {
         if escalates {

@@ -2,8 +2,9 @@
 //!
 //! Each thing that happens is an [`Event`], given to whoever drives this before what follows from it, and the
 //! same events in their order make the same state after a restart: a plan goes on where it was, and whoever was
-//! being called then is called again. Nobody is called by two plans, or twice, at once. A plan ends: each step
-//! has its time, and there are [`MOST_STEPS`].
+//! being called then is called again. Nobody is called by two plans, or twice, at once. Each step has its time. One that leads back
+//! to an earlier one goes on until somebody takes the case on or it is closed, and a step begins again after a pause; one
+//! that does not ends, and who was busy is called once more before.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -18,8 +19,15 @@ mod people;
 
 use people::{people, receivers};
 
-/// Steps that one run takes: beyond, it goes in circles.
+/// Steps that one run takes at a time: those that call nobody are over at once.
 pub const MOST_STEPS: usize = 100;
+/// Before a step begins again, at the least: whoever is busy is so for a while.
+pub const AGAIN: Duration = Duration::from_secs(60);
+/// The same, when it has begun so often.
+const SLOWLY: Duration = Duration::from_secs(600);
+const SOON: u32 = 30;
+/// After this who was busy is called once more, where nobody else is left.
+const BUSY: Duration = Duration::from_secs(30);
 /// Cases with a plan.
 pub const MOST_RUNS: usize = 10_000;
 /// Events that are shown of a case; all are in the records.
@@ -120,8 +128,16 @@ struct Run {
     subject: Subject,
     /// The present step; none: it is over.
     step: Option<usize>,
-    /// Steps taken.
-    steps: usize,
+    /// Steps that were left: before when each does not begin again, how often it was, and how many steps had called somebody.
+    left: BTreeMap<usize, (Time, u32, usize)>,
+    /// Steps begun that call somebody.
+    calling: usize,
+    /// It goes on from this step then.
+    pending: Option<(usize, Time)>,
+    /// Who was busy, and in which step.
+    busy: BTreeMap<String, usize>,
+    /// They are called once more, in these steps still; none: that has not begun.
+    second: Option<VecDeque<usize>>,
     /// When the step is over.
     until: Time,
     /// Who is called in it.
@@ -193,7 +209,10 @@ impl Runs {
     /// The plan that begins by itself for this.
     pub fn begins(&self, wall: Wall, start: Start, subject: &Subject) -> Option<String> {
         let at = moment(wall, &self.zone);
-        let fits = |plan: &&Plan| plan.start == start && plan.when.holds(subject, false, at);
+        // One without steps does nothing, and is not to stand before one that does.
+        let fits = |plan: &&Plan| {
+            plan.start == start && !plan.steps.is_empty() && plan.when.holds(subject, false, at)
+        };
         self.plans.iter().find(fits).map(|plan| plan.name.clone())
     }
 
@@ -214,7 +233,8 @@ impl Runs {
         let run = self.runs.get(&case)?;
         let name = Some(&run.plan.name).filter(|name| !name.is_empty())?;
         if let Some(step) = run.step.and_then(|step| run.plan.steps.get(step)) {
-            return Some(format!("{name}: {}", step.name));
+            let again = if run.pending.is_some() { ", it goes on soon" } else { "" };
+            return Some(format!("{name}: {}{again}", step.name));
         }
         let ended = run.history.iter().rev().find_map(|(.., event)| match event {
             Event::Ended { why } => Some(why.as_str()),
@@ -358,6 +378,9 @@ impl Runs {
     fn ended(&mut self, now: Now, case: u64, number: &str, outcome: Outcome, why: &str) {
         self.free(case, number);
         let up = self.runs.get_mut(&case).and_then(|run| run.up.remove(number));
+        if let (Some(run), Some(Up::Called)) = (self.runs.get_mut(&case), up) {
+            run.note_busy(number, outcome);
+        }
         let own = number.to_owned();
         let event = match up {
             Some(Up::Accepted) => Some(Event::Left { number: own }),
@@ -545,31 +568,69 @@ impl Runs {
         self.rearm(case, Time::NEVER);
     }
 
-    /// Goes on with the first step from `from` on whose conditions hold.
+    /// Goes on with the first step from `from` on whose conditions hold: one that has been there, after its pause.
     fn enter(&mut self, now: Now, case: u64, from: usize) {
-        let Some(run) = self.runs.get(&case) else { return };
+        let Some(run) = self.runs.get_mut(&case) else { return };
         let (somebody, at) = (!run.accepted.is_empty(), moment(now.wall, &self.zone));
         let fits = |nth: &usize| run.plan.steps[*nth].when.holds(&run.subject, somebody, at);
         let to = (from..run.plan.steps.len()).find(fits).unwrap_or(run.plan.steps.len());
+        if let Some((again, _, calling)) = run.left.get(&to).copied() {
+            if calling == run.calling && run.plan.steps[to].call.is_empty() {
+                return self.over(now, case, "it goes in circles, and calls nobody");
+            }
+            if again > now.at {
+                run.pending = Some((from, again));
+                return;
+            }
+        }
         self.enter_exactly(now, case, to);
+    }
+
+    /// Nobody has taken it on, and nothing is left: who was busy is called once more. `false`: nobody was, or is.
+    fn second_try(&mut self, now: Now, case: u64) -> bool {
+        let Some(run) = self.runs.get_mut(&case).filter(|run| run.accepted.is_empty()) else {
+            return false;
+        };
+        if run.second.is_none() {
+            let steps: BTreeSet<usize> = run.busy.values().copied().collect();
+            run.second = Some(steps.into_iter().collect());
+        }
+        let at = moment(now.wall, &self.zone);
+        while let Some(nth) = run.second.as_mut().and_then(VecDeque::pop_front) {
+            let busy = run.busy_in(nth);
+            run.begin_step(now, nth, &self.resources, at);
+            run.list.retain(|person| busy.contains(&person.number));
+            if !run.list.is_empty() {
+                run.not_before = now.at + BUSY;
+                self.write(now, case, Event::Step { nth });
+                return true;
+            }
+        }
+        false
     }
 
     fn enter_exactly(&mut self, now: Now, case: u64, to: usize) {
         let Some(run) = self.runs.get_mut(&case) else { return };
         if to >= run.plan.steps.len() {
+            if self.second_try(now, case) {
+                return;
+            }
+            let Some(run) = self.runs.get(&case) else { return };
             let why = match run.accepted.is_empty() {
                 true => run.in_vain(),
                 false => "all is done".to_owned(),
             };
             return self.over(now, case, &why);
         }
-        if run.steps >= MOST_STEPS {
-            return self.over(now, case, "it goes in circles");
-        }
-        let at = moment(now.wall, &self.zone);
+        let (at, again) = (moment(now.wall, &self.zone), run.left.contains_key(&to));
         let missing = run.begin_step(now, to, &self.resources, at);
         let own = &run.plan.steps[to];
-        let (send, unsent) = receivers(&own.send, &run.subject, &self.resources, at);
+        let (mut send, mut unsent) = receivers(&own.send, &run.subject, &self.resources, at);
+        if again {
+            // They have it.
+            send.clear();
+            unsent.clear();
+        }
         self.write(now, case, Event::Step { nth: to });
         if !unsent.is_empty() {
             self.write(now, case, Event::NotSent { why: short(unsent.join("; ")) });
@@ -603,12 +664,25 @@ impl Runs {
             let Some(nth) = run.step else { return };
             let step = &run.plan.steps[nth];
             let is_served = run.is_served(step.want);
+            if let Some((from, at)) = run.pending
+                && (!is_served || step.call.is_empty())
+            {
+                if now.at < at {
+                    break;
+                }
+                let Some(run) = self.runs.get_mut(&case) else { return };
+                run.pending = None;
+                self.enter(now, case, from);
+                continue;
+            }
             let all_called = run.tried >= run.list.len() && run.waits() == 0;
-            let is_last = run.round >= step.rounds || run.list.is_empty();
+            let is_second = run.second.is_some() && run.accepted.is_empty();
+            let is_last = run.round >= step.rounds || run.list.is_empty() || is_second;
             let in_vain = all_called && is_last || now.at >= run.until;
             if is_served || in_vain {
                 let next = match is_served {
                     true => step.when_served(),
+                    false if is_second => Next::End,
                     false => step.otherwise.clone(),
                 };
                 let names = |name: &str| run.plan.steps.iter().position(|step| step.name == name);
@@ -618,6 +692,9 @@ impl Runs {
                     Next::End => None,
                 };
                 self.call_off(case);
+                if let Some(run) = self.runs.get_mut(&case) {
+                    run.leave_step(now.at, nth);
+                }
                 match to {
                     Some(to) => self.enter(now, case, to),
                     None => self.enter_exactly(now, case, usize::MAX),
@@ -699,6 +776,7 @@ impl Runs {
         let waits = run.not_before > now.at;
         let wake = if waits { run.until.min(run.not_before) } else { run.until };
         let wake = if run.others_until > now.at { wake.min(run.others_until) } else { wake };
+        let wake = run.pending.map_or(wake, |(_, at)| at);
         self.rearm(case, if run.step.is_some() { wake } else { Time::NEVER });
     }
 

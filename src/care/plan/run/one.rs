@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::base::week::Moment;
 use crate::base::{Duration, Now, Time, Wall};
-use crate::care::plan::{Event, Plan, Resource, Subject};
+use crate::care::plan::{Event, Outcome, Plan, Resource, Subject};
 
 use super::people::people;
-use super::{ANSWERS, LOST, MOST_LOST, MOST_SHOWN, NO_WAY_TO_HIM, Run, Up, short};
+use super::{
+    AGAIN, ANSWERS, LOST, MOST_LOST, MOST_SHOWN, NO_WAY_TO_HIM, Run, SLOWLY, SOON, Up, short,
+};
 
 impl Run {
     pub(super) fn new(plan: Plan, subject: Subject) -> Run {
@@ -16,7 +18,11 @@ impl Run {
             plan,
             subject,
             step: None,
-            steps: 0,
+            left: BTreeMap::new(),
+            calling: 0,
+            pending: None,
+            busy: BTreeMap::new(),
+            second: None,
             until: Time::NEVER,
             list: Vec::new(),
             tried: 0,
@@ -116,10 +122,35 @@ impl Run {
         self.list = list;
         self.until = now.at + step.within;
         self.step = Some(to);
-        (self.steps, self.tried, self.round) = (self.steps + 1, 0, 1);
+        self.calling += usize::from(!step.call.is_empty());
+        (self.pending, self.tried, self.round) = (None, 0, 1);
         (self.not_before, self.others_until, self.held) = (Time::ZERO, Time::NEVER, false);
         self.lost.clear();
         missing
+    }
+
+    /// A step is over: it does not begin again before its pause.
+    pub(super) fn leave_step(&mut self, now: Time, nth: usize) {
+        let Some(step) = self.plan.steps.get(nth) else { return };
+        let times = self.left.get(&nth).map_or(0, |(_, times, _)| *times).saturating_add(1);
+        let least = if times < SOON { AGAIN } else { SLOWLY };
+        self.left.insert(nth, (now + step.pause.max(least), times, self.calling));
+    }
+
+    /// How a call has ended that took nothing on: who is busy may not be soon.
+    pub(super) fn note_busy(&mut self, number: &str, outcome: Outcome) {
+        match self.step {
+            Some(step) if outcome == Outcome::Busy => {
+                self.busy.entry(number.to_owned()).or_insert(step);
+            }
+            _ => _ = self.busy.remove(number),
+        }
+    }
+
+    /// Who was busy in a step.
+    pub(super) fn busy_in(&self, nth: usize) -> BTreeSet<String> {
+        let own = self.busy.iter().filter(|(_, step)| **step == nth);
+        own.map(|(number, _)| number.clone()).collect()
     }
 
     /// A step that had begun before the start: what it had of its time has gone on, by the calendar.
@@ -130,6 +161,9 @@ impl Run {
         nth: usize,
         (all, at): (&[Resource], Moment),
     ) {
+        if let Some(before) = self.step {
+            self.leave_step(now.at, before);
+        }
         self.begin_step(now, nth, all, at);
         let passed = now.wall.0.saturating_sub(wall.0).max(0) as u64;
         let left = self.until.since(now.at).saturating_sub(Duration::from_millis(passed));
@@ -173,8 +207,10 @@ impl Run {
                     self.tried += 1;
                 }
             }
-            Event::Outcome { number, why, .. } => {
-                self.up.remove(number);
+            Event::Outcome { number, why, outcome } => {
+                if self.up.remove(number).is_some() {
+                    self.note_busy(number, *outcome);
+                }
                 if why == NO_WAY_TO_HIM {
                     self.is_lost(now.at, number);
                 }

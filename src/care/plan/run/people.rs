@@ -17,13 +17,21 @@ pub(super) fn people(
     let person =
         |own: &Resource| Some(Person { name: own.name.clone(), number: own.number.clone()? });
     let has_number = |own: &Resource| own.number.is_some();
+    let is_home = |own: &Person| subject.home.contains(&own.number);
+    let at_home = |own: &Person| format!("{} has the home's own number {}", own.name, own.number);
     for whom in call {
         match whom {
             Whom::Contacts if subject.contacts.is_empty() => {
                 missing.push("no contacts are known".to_owned());
             }
-            Whom::Contacts => all.extend(subject.contacts.iter().cloned()),
+            Whom::Contacts => {
+                let (own, others): (Vec<_>, Vec<_>) =
+                    subject.contacts.iter().cloned().partition(is_home);
+                missing.extend(own.iter().map(at_home));
+                all.extend(others);
+            }
             Whom::Contact(nth) => match subject.contacts.get(nth.wrapping_sub(1)) {
+                Some(contact) if is_home(contact) => missing.push(at_home(contact)),
                 Some(contact) => all.push(contact.clone()),
                 None => missing.push(format!("no contact {nth} is known")),
             },

@@ -54,6 +54,7 @@ fn subject(contacts: &[&str]) -> Subject {
         region: "south".into(),
         flag: Flag::None,
         contacts: contacts.iter().map(person).collect(),
+        home: vec!["77".into()],
     }
 }
 
@@ -398,6 +399,7 @@ proptest! {
                         match other {
                             6 => runs.lost(at(now), case, number),
                             7 => runs.held(at(now), case, number, "all channels are taken"),
+                            _ if later % 2 == 0 => runs.call_over(at(now), case, number, Outcome::Busy),
                             _ => runs.call_over(at(now), case, number, Outcome::NoAnswer),
                         }
                     }
@@ -408,7 +410,8 @@ proptest! {
                 prop_assert!(runs.wakes.iter().any(|(_, own)| *own == case), "{} stalls", case);
             }
         }
-        // Nobody does anything any more: all plans end.
+        // Nobody does anything any more: plans end, but for those that lead back, and those go on slowly.
+        let begun = now;
         for _ in 0..3 * MOST_STEPS {
             while let Some((number, case)) = up.pop_first() {
                 runs.call_over(at(now), case, &number, Outcome::NoAnswer);
@@ -418,6 +421,11 @@ proptest! {
             now = now.max(wake.since(Time::ZERO).as_secs());
             runs.wake(at(now));
             follow(&mut runs, &mut up)?;
+        }
+        let leads_back = shape.iter().any(|(.., to)| *to < 4);
+        prop_assert!(runs.running().count() == 0 || leads_back && now > begun + 600);
+        for case in runs.running().collect::<Vec<_>>() {
+            runs.close(at(now), case);
         }
         prop_assert_eq!(runs.running().count(), 0);
     }
@@ -582,4 +590,109 @@ fn a_sheet_is_sent_by_hand() {
     again.begin(at(5), 5, subject(&["1"]), "fall", "").unwrap();
     assert_eq!(does(&mut again), ["call 1"]);
     assert!(again.has(5) && again.history(5).count() > 4, "what was sent stays on the case");
+}
+
+/// A plan that leads back is meant to go on until somebody comes: it does, each step after its pause, over a restart too.
+#[test]
+fn a_plan_that_goes_round_does_so_until_somebody_takes_it_on() {
+    let mut hospital = step("hospital", vec![Whom::Kind("hospital".into())]);
+    (hospital.otherwise, hospital.send) =
+        (Next::Step("contacts".into()), vec![Whom::Resource("desk".into())]);
+    let own = plan(vec![step("contacts", vec![Whom::Contacts]), hospital]);
+    let mut runs = runs(own.clone());
+    runs.begin(at(0), 5, subject(&["1", "2"]), "fall", "").unwrap();
+    let (mut now, mut calls, mut sheets) = (0, Vec::new(), 0);
+    // All answer at once that they are busy.
+    while now < 3_600 {
+        let mut did = does(&mut runs);
+        while !did.is_empty() {
+            for own in did {
+                match own.strip_prefix("call ") {
+                    Some(number) => {
+                        calls.push((now, number.to_owned()));
+                        runs.call_over(at(now), 5, number, Outcome::Busy);
+                    }
+                    None => sheets += 1,
+                }
+            }
+            did = does(&mut runs);
+        }
+        now = runs.next_wake().expect("it goes on").since(Time::ZERO).as_secs();
+        runs.wake(at(now));
+    }
+    let of = |own: &str| -> Vec<u64> {
+        calls.iter().filter(|(_, to)| to == own).map(|(at, _)| *at).collect()
+    };
+    assert_eq!(of("1")[..3], [0, 60, 120]);
+    assert!((30..45).contains(&of("1").len()), "slower after a while: {}", of("1").len());
+    assert_eq!((of("801")[1], sheets), (60, 2), "the sheet is there");
+    // In another process as well.
+    let events: Vec<_> = runs.history(5).cloned().collect();
+    let mut after = self::runs(own);
+    after.restore(at(now), 5, subject(&["1", "2"]), "fall", events);
+    let calls = |runs: &mut Runs| {
+        let did = does(runs);
+        did.iter().find_map(|own| own.strip_prefix("call ").map(str::to_owned))
+    };
+    let mut up = calls(&mut after);
+    for _ in 0..6 {
+        if let Some(number) = up {
+            after.call_over(at(now), 5, &number, Outcome::NoAnswer);
+        } else {
+            let wake = after.next_wake().expect("it goes on").since(Time::ZERO).as_secs();
+            assert!(wake > now && wake <= now + 600, "not at once, and soon");
+            now = wake;
+            after.wake(at(now));
+        }
+        up = calls(&mut after);
+    }
+    while up.is_none() {
+        now = after.next_wake().expect("it goes on").since(Time::ZERO).as_secs();
+        after.wake(at(now));
+        up = calls(&mut after);
+    }
+    assert!(up.is_some_and(|number| after.accept(at(now + 1), 5, &number)));
+    assert_eq!((does(&mut after), after.next_wake()), (vec!["join".to_owned()], None));
+}
+
+/// One busy contact is no reason to give up; and one who is busy for good is none to go on.
+#[test]
+fn who_was_busy_is_called_once_more_before_all_is_done() {
+    let steps = vec![
+        step("contacts", vec![Whom::Contacts]),
+        step("hospital", vec![Whom::Kind("hospital".into())]),
+    ];
+    let mut runs = runs(plan(steps));
+    runs.begin(at(0), 5, subject(&["1", "2"]), "fall", "").unwrap();
+    assert_eq!(does(&mut runs), ["call 1"]);
+    runs.call_over(at(1), 5, "1", Outcome::Busy);
+    runs.call_over(at(31), 5, "2", Outcome::NoAnswer);
+    assert_eq!(does(&mut runs), ["call 2", "call 801"], "the hospital does not wait for it");
+    runs.call_over(at(61), 5, "801", Outcome::NoAnswer);
+    assert_eq!((does(&mut runs), runs.next_wake()), (vec![], Some(at(91).at)));
+    assert_eq!(runs.of(5), Some(("fall", Some("contacts"))));
+    runs.wake(at(91));
+    assert_eq!(does(&mut runs), ["call 1"], "he alone");
+    runs.call_over(at(92), 5, "1", Outcome::Busy);
+    assert_eq!((does(&mut runs), runs.of(5)), (vec![], Some(("fall", None))), "once");
+}
+
+#[test]
+fn a_plan_without_steps_never_begins() {
+    let mut runs = runs(plan(vec![]));
+    let real = Plan { name: "real".into(), ..plan(vec![step("all", vec![Whom::Contacts])]) };
+    runs.plans.push(real);
+    let begins = runs.begins(Wall(0), Start::Alarm, &subject(&["1"]));
+    assert_eq!(begins.as_deref(), Some("real"));
+}
+
+/// A wife who lives with him: her number is the home's, which is engaged by his call for help.
+#[test]
+fn a_contact_with_the_homes_own_number_is_not_called_for_it() {
+    let mut runs = runs(plan(vec![step("contacts", vec![Whom::Contacts])]));
+    runs.begin(at(0), 5, subject(&["77", "2"]), "fall", "").unwrap();
+    let (actions, events) = done(&mut runs);
+    assert_eq!(actions, ["call 2"]);
+    let told = |event: &Event| matches!(event, Event::NotCalled { why, nobody: false } if why.contains("home's own number 77"));
+    assert!(events.iter().any(told), "{events:?}");
 }
