@@ -176,6 +176,7 @@ const WRITTEN: &[(&str, &[&str])] = &[
     (include_str!("campaign.rs"), &[]),
     (include_str!("care.rs"), &[]),
     (include_str!("centre.rs"), &[]),
+    (include_str!("party.rs"), &[]),
     (include_str!("scored.rs"), &[]),
     (include_str!("survey.rs"), &[]),
     (include_str!("../../care/plan.rs"), &["Event"]),
