@@ -352,6 +352,10 @@ mod tests {
              CASE i WHEN 3 THEN 'missed' WHEN 4 THEN 'late' ELSE 'reported' END, iif(i IN (3, 4), i, NULL) FROM n",
             "INSERT INTO care_calls (list, account, day, state, due, until, next, over) SELECT 'l', 'u', 'd' || i, 'done', 1, \
              0, 0, iif(i = 1, NULL, ?2 - (?1 - i) * 3600000) FROM n",
+            "INSERT INTO units_seen (account, wall) SELECT CASE i WHEN 1 THEN 's' WHEN 2 THEN 'u0' ELSE 'unknown-' || i END, \
+             ?2 - (?1 - i) * 3600000 FROM n",
+            "INSERT INTO subscribers (number, name, region, since, body) SELECT iif(i = 1, 's', 's' || i), '', '', 0, '{}' \
+             FROM n",
             "INSERT INTO care_rounds (list, day, due, until, region, text, \"by\", people, over) SELECT iif(i = 2, 'old', 'l'), \
              'd' || i, i, 1, '', '', '', 1, iif(i = 6, NULL, ?2 - (?1 - i) * 3600000) FROM n",
         ];
@@ -363,8 +367,8 @@ mod tests {
         database
     }
 
-    async fn care_counts(database: &mut Database) -> [i64; 7] {
-        let mut counts = [0; 7];
+    async fn care_counts(database: &mut Database) -> [i64; 8] {
+        let mut counts = [0; 8];
         for (count, table) in counts.iter_mut().zip([
             "cases",
             "reports WHERE \"case\" IS NOT NULL",
@@ -373,6 +377,7 @@ mod tests {
             "check_ins",
             "care_calls",
             "care_rounds",
+            "units_seen",
         ]) {
             let select = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
             *count = sqlx::query_scalar(select).fetch_one(&mut database.connection).await.unwrap();
@@ -386,16 +391,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut database = cared_for(&dir.path().join("belfry.db"), 60).await;
         turns(&mut database, all(i64::MIN), 20).await;
-        assert_eq!(care_counts(&mut database).await, [60; 7]);
+        assert_eq!(care_counts(&mut database).await, [60; 8]);
         turns(&mut database, Kept { calls: i64::MIN, cases: NOW - 40 * HOUR }, 400).await;
         // Kept: the last 41; what is open; what waits for a person; of the unit without another its last word.
-        assert_eq!(care_counts(&mut database).await, [43, 43, 61, 43, 60, 60, 60]);
+        assert_eq!(care_counts(&mut database).await, [43, 43, 61, 43, 60, 60, 60, 60]);
         turns(&mut database, all(NOW - 40 * HOUR), 400).await;
         // Check-ins: and the one that was missed. Calls: that under way, and the one whose round is. Rounds: that, and the only
-        // one of a list. Reports: the last words of two units.
-        assert_eq!(care_counts(&mut database).await, [43, 43, 43, 43, 42, 43, 43]);
+        // one of a list. Reports: the last words of two units. Who was heard: the subscriber, and one with a report.
+        assert_eq!(care_counts(&mut database).await, [43, 43, 43, 43, 42, 43, 43, 43]);
         turns(&mut database, all(NOW + 1), 400).await;
-        assert_eq!(care_counts(&mut database).await, [2, 2, 3, 2, 1, 2, 3]);
+        assert_eq!(care_counts(&mut database).await, [2, 2, 3, 2, 1, 2, 3, 2]);
         let select = "SELECT group_concat(id) FROM (SELECT id FROM cases ORDER BY id)";
         let ids: String =
             sqlx::query_scalar(select).fetch_one(&mut database.connection).await.unwrap();

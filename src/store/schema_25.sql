@@ -2,4 +2,5 @@
 CREATE INDEX cases_closed ON cases (closed) WHERE closed IS NOT NULL;
 CREATE INDEX check_ins_over ON check_ins (due) WHERE state <> 'missed';
 CREATE INDEX care_calls_over ON care_calls (over) WHERE over IS NOT NULL;
+CREATE INDEX units_seen_wall ON units_seen (wall);
 CREATE INDEX reports_loose ON reports (wall) WHERE "case" IS NULL;

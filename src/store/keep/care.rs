@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  [care] keep    case, closed ─ its reports, what its plan did
-//!  [store] keep   check-ins that are settled ─ reports of no case ─ calls on a schedule ─ their rounds
+//!  [store] keep   check-ins that are settled ─ reports of no case ─ calls on a schedule ─ their rounds ─ when strangers called
 //! ```
 //!
 //! However old it is there stays: a case that is open, a check-in to which nobody has seen, one whose case is kept, a round
@@ -69,6 +69,14 @@ macro_rules! with_round {
     () => {
         " over IS NOT NULL AND NOT EXISTS (SELECT 1 FROM care_rounds AS own WHERE own.list = care_calls.list \
          AND own.day = care_calls.day AND own.over IS NULL) "
+    };
+}
+
+/// Of those whom something was heard from nobody's who is known: strangers' numbers, callers without one.
+macro_rules! nobodys {
+    () => {
+        " NOT EXISTS (SELECT 1 FROM subscribers WHERE subscribers.number = units_seen.account) \
+         AND NOT EXISTS (SELECT 1 FROM reports WHERE reports.account = units_seen.account) "
     };
 }
 
@@ -150,6 +158,15 @@ pub(super) const PARTS: &[Part] = &[
             "DELETE FROM care_rounds WHERE rowid IN (SELECT rowid FROM care_rounds WHERE",
             not_last!(),
             "AND over < ?1 ORDER BY over LIMIT ?2)"
+        )],
+    },
+    Part {
+        by: By::Calls,
+        oldest: concat!("SELECT wall FROM units_seen WHERE", nobodys!(), "ORDER BY wall LIMIT 1"),
+        deletes: &[concat!(
+            "DELETE FROM units_seen WHERE account IN (SELECT account FROM units_seen WHERE wall < ?1 AND",
+            nobodys!(),
+            "ORDER BY wall LIMIT ?2)"
         )],
     },
 ];
