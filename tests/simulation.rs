@@ -22,6 +22,7 @@ mod simulation {
     mod elsewhere;
     mod endings;
     mod floor;
+    mod habits;
     mod hold;
     mod keeping;
     mod keys;

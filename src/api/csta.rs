@@ -650,7 +650,11 @@ async fn set_agent(
         ("not_ready", ..) => Wish::NotReady(asked.code.unwrap_or(0)),
         ("working_after_call", ..) => Wish::AfterCall,
         (other, ..) => {
-            let why = format!("there is no state '{}'", other.escape_debug());
+            let why = format!(
+                "there is no state '{}': write logged_on, logged_off (what an agent is shown as 'null'), ready, not_ready or \
+                 working_after_call",
+                other.escape_debug()
+            );
             return Err(Problem::unprocessable(why));
         }
     };

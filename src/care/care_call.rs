@@ -33,6 +33,8 @@ const STEP_MS: i64 = 3_600 * 1_000;
 const LOOK: Duration = Duration::from_secs(60);
 /// Calls that are held back are looked at again after this.
 const HELD: Duration = Duration::from_secs(5);
+/// Who is called for another list is called for this one after that.
+const BESIDE: Duration = Duration::from_secs(60);
 /// From a call that could not be placed to the next attempt.
 const NO_WAY: Duration = Duration::from_secs(30);
 /// Calls that the gateway loses and that are no attempt.
@@ -460,6 +462,25 @@ impl CareCalls {
         Ok(people)
     }
 
+    /// In which languages the people of a list are spoken to, and what they hear: `text`, or the list's own. The node's language
+    /// is that of who has none. `None`: there is no such list.
+    pub fn languages(
+        &self,
+        now: Now,
+        (name, region, text): (&str, &str, &str),
+        (directory, node): (&Directory, &str),
+    ) -> Option<(String, BTreeSet<String>)> {
+        let list = &self.entries.get(name)?.list;
+        let day = civil(now.wall, &self.zone).date();
+        let of = |number: &String| {
+            let own = directory.find(number).map(|own| own.language.as_str());
+            own.filter(|own| !own.is_empty()).unwrap_or(node).to_owned()
+        };
+        let languages = list.people(directory, day, region).iter().map(of).collect();
+        let text = if text.is_empty() { list.text.as_str() } else { text };
+        Some((text.to_owned(), languages))
+    }
+
     /// A person stops a round. Gives who is not called any more.
     pub fn stop(&mut self, name: &str) -> Result<usize, String> {
         let round = self.entries.get_mut(name).and_then(|entry| entry.round.as_mut());
@@ -618,6 +639,15 @@ impl CareCalls {
                 return;
             }
             let Some((_, list, account)) = self.steps.pop_first() else { return };
+            // Who is called for another list is not busy for this one: it comes after it.
+            let is_called = |entry: &Entry| {
+                let own = entry.round.as_ref().and_then(|round| round.people.get(&account));
+                own.is_some_and(|own| own.calling)
+            };
+            if self.entries.values().any(is_called) {
+                self.steps.insert((now.at + BESIDE, list, account));
+                continue;
+            }
             let round = self.entries.get_mut(&list).and_then(|entry| entry.round.as_mut());
             let Some(round) = round else { continue };
             let Some(person) = round.people.get_mut(&account) else { continue };

@@ -166,6 +166,7 @@ impl<'e> Draft<'e> {
             zone: env.zone.clone(),
             language: env.language.clone(),
             domain: env.domain.clone(),
+            prompts: env.prompts.clone(),
         };
         let faults = Faults::new(files);
         let (mentions, sent, reads) = (Vec::new(), Vec::new(), BTreeMap::new());

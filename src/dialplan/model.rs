@@ -54,9 +54,19 @@ pub struct Plan {
     pub(super) zone: TimeZone,
     pub(super) language: String,
     pub(super) domain: String,
+    /// Names of the prompts there are, for each language; none: nobody knows.
+    pub(super) prompts: Option<BTreeMap<String, BTreeSet<String>>>,
 }
 
 impl Plan {
+    /// Whether there is a prompt of this name in a language, as far as that is known.
+    pub fn lacks_prompt(&self, name: &str, language: &str) -> bool {
+        let in_it = |all: &BTreeMap<String, BTreeSet<String>>| {
+            all.get(language).is_some_and(|own| own.contains(name))
+        };
+        self.prompts.as_ref().is_some_and(|all| !in_it(all))
+    }
+
     /// Whether there is such a context.
     pub fn has_context(&self, name: &str) -> bool {
         self.contexts.contains_key(name)

@@ -305,7 +305,7 @@ impl Engine {
     }
 
     /// Carries out a command of the switch; a worker that sleeps hears of it by [`Engine::flush`].
-    pub fn send(&mut self, command: Command<String>) {
+    pub fn send(&mut self, mut command: Command<String>) {
         self.forget_failed();
         if let Command::CloseRoom { room } = command {
             let workers = self.roster.closed(room);
@@ -334,6 +334,9 @@ impl Engine {
             Command::PlayRoom { room, play, .. } => Some(Missed::Room(*room, *play)),
             _ => None,
         };
+        for name in command.take_missing(|name| self.clips.get(name).is_some()) {
+            self.say(Event::ClipMissing { name });
+        }
         let clips = &self.clips;
         match (command.map_clips(|name| clips.get(&name).ok_or(name)), missed) {
             (Ok(command), _) => self.hand_on(worker, command),

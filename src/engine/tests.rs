@@ -366,6 +366,22 @@ fn a_prompt_is_heard_and_a_missing_one_is_told(choice: Choice) {
     let (stopped, missing) = if one.0 == 2 { (one, other) } else { (other, one) };
     assert_eq!(stopped, (2, PlayEnd::Stopped));
     assert_eq!(missing, (3, PlayEnd::Missing("en/gone".into())));
+
+    // One that is gone does not silence the others of its list.
+    let all = ["en/gone", "en/hello"].map(|name| Item::Clip(name.into())).to_vec();
+    let (leg, play, stop_on) = (LegId(1), PlayId(4), DigitSet::NONE);
+    peer.heard.clear();
+    rig.engine.send(Command::Play { leg, play, items: all, repeat: false, stop_on });
+    let told = rig.wait(|event| match event {
+        Event::ClipMissing { name } => Some(name.clone()),
+        _ => None,
+    });
+    assert_eq!((told.as_str(), rig.wait(done)), ("en/gone", (4, PlayEnd::Finished)));
+    talk(|| {
+        peer.listen();
+        peer.heard.len() >= 8_000
+    });
+    assert!(peer.heard.windows(middle.len()).any(|heard| heard == middle));
 }
 
 /// A leg that is closed takes leave by RTCP (RFC 3550 §6.6).

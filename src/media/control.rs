@@ -287,6 +287,25 @@ pub enum Command<C> {
 }
 
 impl<C> Command<C> {
+    /// Takes clips that are not there out of what is to be played, where something else of it can be heard: the others are not
+    /// silent for their sake. Gives them; where nothing is left, the command stays as it is.
+    pub fn take_missing(&mut self, is_there: impl Fn(&C) -> bool) -> Vec<C> {
+        let (Command::Play { items, .. }
+        | Command::Aside { items, .. }
+        | Command::PlayRoom { items, .. }) = self
+        else {
+            return Vec::new();
+        };
+        let misses = |item: &Item<C>| matches!(item, Item::Clip(clip) if !is_there(clip));
+        let heard = |item: &Item<C>| !misses(item) && !matches!(item, Item::Silence(_));
+        if !items.iter().any(heard) {
+            return Vec::new();
+        }
+        let gone = items.extract_if(.., |item| misses(item));
+        gone.filter_map(|item| if let Item::Clip(clip) = item { Some(clip) } else { None })
+            .collect()
+    }
+
     /// The same command with its clips resolved: names become sounds. The first clip that `resolve`
     /// cannot give ends it with that error; commands without clips pass as they are.
     pub fn map_clips<D, E>(
@@ -413,6 +432,11 @@ pub enum Event {
         leg: LegId,
         /// Which.
         kind: crate::dsp::tone::Kind,
+    },
+    /// A clip is not there or not audio: the others that were to be played with it are, and its playback ends as they do.
+    ClipMissing {
+        /// Which.
+        name: String,
     },
     /// A playback is over; told exactly once for each.
     PlayDone {

@@ -39,9 +39,9 @@ pub use crate::care::check_in::Missed;
 use crate::care::check_in::{self, CheckIns};
 pub use crate::care::directory::MOST as MOST_SUBSCRIBERS;
 use crate::care::directory::Told;
-use crate::care::early::EarlySigns;
 use crate::care::duty::Duty;
 pub use crate::care::duty::MOST_PHONES as MOST_DUTY_PHONES;
+use crate::care::early::EarlySigns;
 use crate::care::guard::Guard;
 pub use crate::care::guard::Lock;
 use crate::care::notice::Notices;
@@ -181,12 +181,12 @@ pub(super) struct Care {
     refused: BTreeMap<String, Time>,
     /// Cases that agents are offered.
     pub(super) offers: Offers,
+    /// Cases for which the phones on duty are rung.
+    duty: Duty,
     /// Calls that agents have made to homes: who began them is not the unit.
     agents_calls: BTreeSet<CallId>,
     /// The lines of units in calls.
     lines: in_call::Lines,
-    /// Cases for which the phones on duty are rung.
-    duty: Duty,
     /// Units that say their alarms by keys.
     receiving: receiving::Receptions,
     /// Response plans.
@@ -243,12 +243,12 @@ impl Care {
             silent: Sparing::default(),
             refused: BTreeMap::new(),
             offers: Offers::default(),
+            duty: Duty::default(),
             agents_calls: BTreeSet::new(),
             lines: Default::default(),
             receiving: Default::default(),
             plans: Runs::default(),
             kept_plans: Vec::new(),
-            duty: Duty::default(),
             care_calls: CareCalls::default(),
             kept_calls: None,
             answers: BTreeMap::new(),
@@ -277,12 +277,12 @@ impl Care {
             self.lines.next_wake(),
             self.cases.next_wake(),
             self.offers.next_wake(),
+            self.duty.next_wake(),
             self.silence.next_wake(),
             self.check_ins.next_wake(now),
             self.plans_wait.keys().map(|(at, _)| *at).find(|at| *at != Time::NEVER),
             self.plans.next_wake(),
             self.care_calls.next_wake(now),
-            self.duty.next_wake(),
         ];
         confirm.into_iter().chain(others.into_iter().flatten()).min()
     }
@@ -515,12 +515,6 @@ impl Switch {
         if let (Some(case), Some(Way::Bell)) = (case, way) {
             self.locked_alarm(now, case, account);
         }
-        if let (Some(case), Meaning::Alarm(need)) = (case, meaning) {
-            self.alarm_told(now, case, account, (need, repeat), call_back);
-        }
-        let taken_back = |case| self.care.cases.get(case).is_some_and(Case::is_taken_back);
-        if let (Some(case), Meaning::Cancelled) = (case, meaning) {
-            let what = match taken_back(case) {
         if let (Some(case), Meaning::Alarm(_), false) = (case, meaning, repeat) {
             self.care.duty.anew(case);
             if protocol != Protocol::Centre {
@@ -528,6 +522,12 @@ impl Switch {
                 self.reminders_ring_no_more(now, account);
             }
         }
+        if let (Some(case), Meaning::Alarm(need)) = (case, meaning) {
+            self.alarm_told(now, case, account, (need, repeat), call_back);
+        }
+        let taken_back = |case| self.care.cases.get(case).is_some_and(Case::is_taken_back);
+        if let (Some(case), Meaning::Cancelled) = (case, meaning) {
+            let what = match taken_back(case) {
                 true => "takes its alarm back: a person still asks, and closes the case",
                 false => "says that something is over, not all of what it reported",
             };
@@ -583,13 +583,13 @@ impl Switch {
             self.alarm_unheard(now, unheard);
         }
         self.offers_due(now);
+        self.duty_due(now);
         self.lines_due(now);
         self.silence_due(now);
         self.check_ins_due(now);
         self.plans_waited(now, false);
         self.care.plans.wake(now);
         self.plans_act(now);
-        self.duty_due(now);
         self.care_calls_due(now);
     }
 
@@ -600,13 +600,13 @@ impl Switch {
         let (case, account) = (case.id, case.account.clone());
         self.fact(now, FactKind::Care { account, what: CareFact::Talked { case } });
         self.offer_settled(now, case, Some(call));
+        self.duty_settled(now, case);
         self.plan_talks(now, call, case);
     }
 
     /// A call is over: if it followed an alarm and nobody has talked in it, a person has to act.
     pub(super) fn care_call_over(&mut self, now: Now, call: CallId) {
         self.reception_left(now, call);
-        self.duty_settled(now, case);
         self.line_over(now, call);
         if let Some(out) = self.care.calls.remove(&call) {
             let lost = self.is_lost(call, out.rang);
@@ -633,16 +633,20 @@ impl Switch {
                     }
                 }
                 calls::Why::Plan(own) => self.plan_call_over(now, call, &own, lost),
-                calls::Why::Scheduled(own) => {
-                    self.care_list_call_over(now, call, &out.account, (*own, lost));
-                }
-            }
-            return;
-        }
                 calls::Why::Duty { .. } => {
                     self.care.duty.over(now.at, call);
                     self.duty_due(now);
                 }
+                calls::Why::Scheduled(own) => {
+                    self.care_list_call_over(now, call, &out.account, (*own, lost));
+                    // He may have asked for a person.
+                    if let Some(unheard) = self.care.cases.call_over(call) {
+                        self.alarm_unheard(now, unheard);
+                    }
+                }
+            }
+            return;
+        }
         let by_agent = self.care.agents_calls.remove(&call);
         match (self.care.cases.call_over(call), by_agent) {
             // An agent has tried, and another does.
@@ -710,6 +714,7 @@ impl Switch {
             return ConsoleReply::Refused(self.no_case(id));
         };
         self.offer_settled(now, id, None);
+        self.duty_settled(now, id);
         self.unit_rings_no_more(now, id);
         self.care.plans.close(now, id);
         self.plans_act(now);
@@ -720,7 +725,6 @@ impl Switch {
         if case.check_in
             && let Some(due) = self.care.check_ins.closed(&account)
         {
-        self.duty_settled(now, id);
             let what = CareFact::CheckInClosed { due: due.0 };
             self.fact(now, FactKind::Care { account, what });
         }

@@ -132,6 +132,9 @@ impl Switch {
             Doing::Echoing { .. } => "hears itself".into(),
             Doing::Sending => "sends keys".into(),
             Doing::Asking(asking) => format!("waits for {}", asking.name),
+            Doing::Receiving(_) if self.hears_notice(active.id()) => {
+                "hears what it has reported".into()
+            }
             Doing::Receiving(_) => "says its alarm by keys".into(),
             Doing::Dialling(dialing) => {
                 let rung: Vec<String> =
@@ -233,6 +236,7 @@ impl Switch {
         self.config = config;
         self.plan = plan;
         self.zone = self.plan.zone().clone();
+        self.missing_clips.clear();
         self.verifier.set_life(self.config.sip.nonce_lifetime);
         self.features = features::table(&self.config);
         self.asking_features = features::asking(&self.config);

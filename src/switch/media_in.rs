@@ -53,6 +53,7 @@ impl Switch {
             }
             Event::Tone { leg, kind } => self.tone_heard(now, leg, kind),
             Event::PlayDone { leg, play, end } => self.played(now, leg, play, end),
+            Event::ClipMissing { name } => self.clip_missing(name),
             Event::DigitsSent { leg } => self.digits_sent(now, leg),
             Event::Closed { leg, stats } => self.leg_closed(now, leg, &stats),
             Event::RtpLost { leg, silent_ms, one_way, unagreed } => {

@@ -204,6 +204,8 @@ pub struct Switch {
     strangers: sparing::Sparing,
     /// Of agents' wrong PINs.
     locks: sparing::Sparing,
+    /// Prompts of which it was told that they are not there.
+    missing_clips: std::collections::BTreeSet<String>,
     /// Of floods that are dropped unread.
     floods: sparing::Sparing,
     /// The call that was parked last in each slot.
@@ -310,6 +312,7 @@ impl Switch {
             watching: watching::Watching::default(),
             strangers: sparing::Sparing::default(),
             locks: sparing::Sparing::default(),
+            missing_clips: Default::default(),
             floods: sparing::Sparing::default(),
             slots: BTreeMap::new(),
             asked: asking::Asked::new(),

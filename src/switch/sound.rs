@@ -111,6 +111,17 @@ impl Switch {
         }
     }
 
+    /// A prompt of a list is not there: told once, until the next reload.
+    pub(super) fn clip_missing(&mut self, name: String) {
+        if self.missing_clips.len() < MOST_MISSING && !self.missing_clips.contains(&name) {
+            let line = format!(
+                "prompt '{name}' is missing or not audio: what is played with it is heard without it"
+            );
+            self.log(super::Level::Error, line);
+            self.missing_clips.insert(name);
+        }
+    }
+
     /// A playback has ended.
     pub(super) fn played(&mut self, now: Now, leg_id: LegId, play: PlayId, end: PlayEnd) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
@@ -167,6 +178,8 @@ impl Switch {
     }
 }
 
+/// Prompts that are not there and of which it was told.
+const MOST_MISSING: usize = 1_000;
 /// Where the clips of music are.
 const MUSIC: &str = "music/";
 

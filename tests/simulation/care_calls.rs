@@ -263,3 +263,110 @@ fn a_call_that_is_lost_after_it_rang_is_an_attempt() {
     house.world.run(SOON);
     house.ends_clean();
 }
+
+fn starts(house: &mut House, list: &str, text: &str) -> Option<Reply> {
+    let (list, region, text) = (list.into(), String::new(), text.into());
+    house.world.ask(Request::CareCall(CareCallOrder::Start { list, region, text }, "li".into()))
+}
+
+/// Medicine is due and a storm comes: nobody is rung twice at once.
+#[test]
+fn one_home_on_two_lists_is_called_for_one_after_the_other() {
+    let two = "attempts = 1\nnumbers = [\"1001\"]\n[[care_call]]\nname = \"storm\"\n\
+               hours = \"00:00-24:00\"\nattempts = 1\nnumbers = [\"1001\"]\n";
+    let mut house = house(two, 21, KeptCalls::default());
+    behaves(&mut house, 0, Manner::AnswerAfter(Duration::from_secs(20)));
+    for list in ["own", "storm"] {
+        assert!(matches!(starts(&mut house, list, ""), Some(Reply::Done(_))));
+    }
+    house.world.run(Duration::from_secs(30));
+    assert_eq!(calls(&house), [1, 0, 0]);
+    house.world.run(minutes(3));
+    assert_eq!(calls(&house), [2, 0, 0]);
+    assert_eq!(over(&house).len(), 2, "both are over");
+    house.ends_clean();
+}
+
+/// Who presses 0 needs help: he is a case, ahead of others, as one who is reminded is.
+#[test]
+fn who_is_called_on_a_schedule_and_wants_a_person_is_a_case() {
+    let plan = PLAN.replace(
+        "then = [{ accept = {} }] } }]",
+        "then = [{ accept = {} }] } }, { if = { when = { var = { key = \"0\" } }, \
+         then = [{ queue = { name = \"care\" } }] } }]",
+    );
+    assert_ne!(plan, PLAN);
+    let sections = format!(
+        "{CARE}[[care_call]]\nname = \"own\"\nhours = \"00:00-24:00\"\nattempts = 1\nnumbers = [\"1001\"]\n"
+    );
+    let mut house = House::with_sections(&plan, &sections, 22);
+    house.register(0);
+    let phone = house.phones[0];
+    assert!(matches!(starts(&mut house, "own", ""), Some(Reply::Done(_))));
+    house.until_state(phone, belfry::sim::phone::State::Talking);
+    house.world.run(Duration::from_millis(500));
+    house.press(phone, '0');
+    house.world.run(Duration::from_secs(2));
+    let Some(Reply::Cases { cases, .. }) = house.world.ask(Request::Cases) else { panic!() };
+    assert_eq!(
+        (cases.len(), cases[0].account.as_str(), cases[0].call.is_some()),
+        (1, "1001", true)
+    );
+    let entered = house.facts("queue").into_iter().find_map(|kind| match kind {
+        FactKind::Queue {
+            what: belfry::switch::fact::QueueFact::Entered { priority, .. }, ..
+        } => Some(*priority),
+        _ => None,
+    });
+    assert_eq!(entered, Some(80), "as an alarm");
+    house.hang_up(phone);
+    let close = Request::CloseCase(cases[0].case, "seen to".into(), String::new());
+    assert!(matches!(house.world.ask(close), Some(Reply::Done(_))));
+    house.ends_clean();
+}
+
+/// A prompt that is not there would be silence for a whole region: nobody is called.
+#[test]
+fn a_text_that_nobody_has_recorded_calls_nobody() {
+    use belfry::dialplan::{File, LoadEnv, Plan};
+    use belfry::media::control::Codec;
+    use belfry::sim::network::Faults;
+    let names = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect();
+    let prompts = [
+        ("zh-CN".to_owned(), names(&["care/storm", "care/wind"])),
+        ("en".to_owned(), names(&["care/storm"])),
+    ];
+    let env = LoadEnv { prompts: Some(prompts.into()), ..LoadEnv::default() };
+    let file = File { path: "house.toml", text: PLAN };
+    let plan = Plan::load(&[file], &env).unwrap_or_else(|f| panic!("{f:?}")).plan;
+    let sections = format!("{CARE}[[care_call]]\nname = \"own\"\nhours = \"00:00-24:00\"\n");
+    let (gateway, _) = belfry::sim::world::World::addresses(100);
+    let mut house =
+        House::with_plan(plan.into(), Faults::NONE, 23, [&[Codec::Pcma]; 4], |config| {
+            *config = super::house::config_with(4, &gateway.to_string(), &sections);
+        });
+    house.register(0);
+    let kept = |number: &str, language: &str| {
+        let mut subscriber = Subscriber::default();
+        for (field, text) in [("number", number), ("language", language)] {
+            subscriber.set(field, text).unwrap();
+        }
+        Kept { subscriber, since: Wall(0) }
+    };
+    let put = vec![kept("1001", ""), kept("1002", "en")];
+    let update = Update { all: true, put, ..Update::default() };
+    house.world.input(Input::Subscribers(Box::new(update)));
+    let refused = |reply| match reply {
+        Some(Reply::Refused(why)) => why,
+        other => panic!("{other:?}"),
+    };
+    let why = refused(starts(&mut house, "own", "care/storm-tonight"));
+    assert!(why.contains("no prompt care/storm-tonight in en, zh-CN"), "{why}");
+    let why = refused(starts(&mut house, "own", "care/wind"));
+    assert!(why.contains("care/wind in en:") && why.contains("en/care/wind.wav"), "{why}");
+    house.world.run(SOON);
+    assert_eq!(calls(&house)[0], 0);
+    assert!(matches!(starts(&mut house, "own", "care/storm"), Some(Reply::Done(_))));
+    house.world.run(minutes(3));
+    assert_eq!(calls(&house)[0], 1);
+}

@@ -204,6 +204,21 @@ impl Switch {
         }
     }
 
+    /// Who has given a sign of life is not reminded any more, nor are contacts rung for it; who has answered goes on.
+    pub(super) fn reminders_ring_no_more(&mut self, now: Now, account: &str) {
+        let rings = |call: &CallId| {
+            self.calls.get(call).is_some_and(|active| active.interp.is_none() && !active.planless)
+        };
+        let of_it = |out: &CallOut| {
+            out.account == account && matches!(out.why, Why::Reminder { .. } | Why::Contact { .. })
+        };
+        let own = self.care.calls.iter().filter(|(_, out)| of_it(out));
+        let ringing: Vec<CallId> = own.map(|(call, _)| *call).filter(rings).collect();
+        for call in ringing {
+            self.end_call(now, call, EndedBy::Plan);
+        }
+    }
+
     /// Calls `number` for `account`, the `nth` time. The error says why it is not called; so does the log, unless it is tried
     /// again and that was said of late.
     pub(in crate::switch) fn call_out(
@@ -234,6 +249,7 @@ impl Switch {
             Why::Unit { case } => (Some(case), None),
             Why::Reminder { due } => (None, Some(due)),
             Why::Contact { due } => (self.care.cases.task_of(account), Some(due)),
+            Why::Duty { case } => (Some(case), None),
             Why::Plan(ref own) => (Some(own.case), None),
             Why::Scheduled(_) => (None, None),
         };
@@ -249,7 +265,6 @@ impl Switch {
             self.fact(now, FactKind::CallField { call: id, name: "case".into(), value });
         }
         Ok(id)
-            Why::Duty { case } => (Some(case), None),
     }
 
     /// Whom we have called takes on what that was for. `true`: his plan is over with that.
@@ -257,9 +272,10 @@ impl Switch {
         let number = self.calls.get(&call).map(|active| active.from.clone()).unwrap_or_default();
         if let Some(CallOut { why: Why::Scheduled(own), .. }) = self.care.calls.get_mut(&call) {
             own.accepted = true;
-            return;
+            return false;
         }
         match self.care.calls.get(&call).cloned() {
+            Some(CallOut { why: Why::Duty { .. }, .. }) => return self.duty_accepted(now, call),
             Some(CallOut { account, why: Why::Contact { .. }, .. }) => {
                 self.check_in_accepted(now, account, number);
             }
@@ -271,22 +287,6 @@ impl Switch {
                 self.log(Level::Warning, line);
             }
         }
-    }
-
-    /// Whether a call of ours has ended before anybody rang, because no way was found. `rang`: somebody's phone has.
-    pub(super) fn is_lost(&self, call: CallId, rang: bool) -> bool {
-            Some(CallOut { why: Why::Duty { .. }, .. }) => return self.duty_accepted(now, call),
-        let Some(active) = self.calls.get(&call) else { return false };
-        let answered = active.interp.is_some() || active.planless;
-        !rang && !answered && active.ended.is_some_and(|(cause, _)| found_no_way(cause))
-    }
-
-    /// Whoever is reminded and wants a person then is in need: his call is an alarm of his home, ahead of others.
-    pub(in crate::switch) fn reminded_wants_a_person(&mut self, now: Now, call: CallId) {
-        let Some(CallOut { account, why: Why::Reminder { .. }, .. }) = self.care.calls.get(&call)
-        else {
-            return false;
-        };
         false
     }
 
@@ -295,6 +295,23 @@ impl Switch {
         if let Some(CallOut { why: Why::Unit { case }, .. }) = self.care.calls.get(&call) {
             self.duty_released(now, *case);
         }
+    }
+
+    /// Whether a call of ours has ended before anybody rang, because no way was found. `rang`: somebody's phone has.
+    pub(super) fn is_lost(&self, call: CallId, rang: bool) -> bool {
+        let Some(active) = self.calls.get(&call) else { return false };
+        let answered = active.interp.is_some() || active.planless;
+        !rang && !answered && active.ended.is_some_and(|(cause, _)| found_no_way(cause))
+    }
+
+    /// Whoever is reminded, or called on a schedule, and wants a person then is in need: his call is an alarm of his home, ahead
+    /// of others.
+    pub(in crate::switch) fn reminded_wants_a_person(&mut self, now: Now, call: CallId) {
+        let Some(CallOut { account, why: Why::Reminder { .. } | Why::Scheduled(_), .. }) =
+            self.care.calls.get(&call)
+        else {
+            return;
+        };
         if self.care.cases.priority(call).is_some() {
             return;
         }
@@ -358,6 +375,9 @@ impl Switch {
             variables: Vec::new(),
         };
         self.place_out(now, placing, |switch, id| {
+            if let Why::Duty { case } = why {
+                return switch.tell_duty(id, *case);
+            }
             switch.tell_plan_of_subscriber(id, account);
             match why {
                 Why::Plan(own) => switch.tell_of_case(id, own),
@@ -370,6 +390,3 @@ impl Switch {
         })
     }
 }
-            if let Why::Duty { case } = why {
-                return switch.tell_duty(id, *case);
-            }

@@ -173,6 +173,9 @@ impl Switch {
         let said = match order {
             CareCallOrder::List => return Reply::CareCalls(self.care_call_rows()),
             CareCallOrder::Start { list, region, text } => {
+                if let Some(why) = self.unheard_text(now, (&list, &region, &text)) {
+                    return Reply::Refused(why);
+                }
                 let own = (list.as_str(), region.as_str(), text.as_str(), by);
                 self.care.care_calls.start(now, own, &self.care.directory).map(|people| {
                     format!("care call {list}: {people} are called; `show care-calls` says how far it is")
@@ -189,6 +192,24 @@ impl Switch {
             Ok(done) => Reply::Done(done),
             Err(why) => Reply::Refused(why),
         }
+    }
+
+    /// Why the people of a list would hear nothing: the prompt is not there in a language of theirs.
+    fn unheard_text(&self, now: Now, own: (&str, &str, &str)) -> Option<String> {
+        let node = self.config.node.language.as_str();
+        let (text, languages) =
+            self.care.care_calls.languages(now, own, (&self.care.directory, node))?;
+        let lacks = |language: &&String| self.plan.lacks_prompt(&text, language);
+        let lacking: Vec<&str> = languages.iter().filter(lacks).map(String::as_str).collect();
+        (!text.is_empty() && !lacking.is_empty()).then(|| {
+            let files: Vec<String> =
+                lacking.iter().map(|language| format!("{language}/{text}.wav")).collect();
+            format!(
+                "nobody is called: there is no prompt {text} in {}: record {} below [dialplan] sounds, then `reload`",
+                lacking.join(", "),
+                files.join(", ")
+            )
+        })
     }
 
     fn care_call_rows(&self) -> Vec<CareCallRow> {

@@ -51,6 +51,7 @@ impl Switch {
         let Some(Signed { due, late }) = self.care.check_ins.sign(now, account, way) else {
             return;
         };
+        self.reminders_ring_no_more(now, account);
         let settled = self.care.check_ins.settled(account).unwrap_or(due);
         let name = self.care.home_of(account).unwrap_or_default().name;
         let what = CareFact::CheckedIn {
@@ -137,10 +138,21 @@ impl Switch {
             }
             Action::Task { account, due } => self.check_in_task(now, account, due.0),
             Action::Contact { account, due, nth } => {
-                let contacts = self.care.directory.find(&account).map(|s| s.contacts.as_slice());
-                let number = contacts.and_then(|all| all.get(nth)).map(|c| c.number.clone());
+                let of = self.care.directory.find(&account);
+                let number = of.and_then(|of| of.contacts.get(nth)).map(|own| own.number.clone());
+                let at_home =
+                    |number: &String| of.is_some_and(|of| of.numbers().any(|own| own == number));
                 let times = u32::try_from(nth + 1).unwrap_or(u32::MAX);
                 let not = match number {
+                    // The home does not answer there: the next contact is called.
+                    Some(number) if at_home(&number) => {
+                        let line = format!(
+                            "{}: a contact has the home's own number {number}, and is not called",
+                            self.care.who(&account)
+                        );
+                        self.log(Level::Warning, line);
+                        Some(NotPlaced::Never("it is the home's own number".into()))
+                    }
                     Some(number) => {
                         let why = Why::Contact { due: due.0 };
                         self.call_out(now, (&account, &number), why, times).err()
@@ -166,6 +178,7 @@ impl Switch {
         let report = Report {
             account: account.clone(),
             device: String::new(),
+            device_type: String::new(),
             protocol: Protocol::Centre,
             reference: format!("check-in {due}"),
             meaning: Meaning::Alarm(Need::CheckIn),
@@ -178,7 +191,6 @@ impl Switch {
             self.write_report(now, &account, report, String::new(), place);
             place.case
         });
-            device_type: String::new(),
         let who = self.care.who(&account);
         let line = match case {
             Some(case) => format!("case {case}: {who} has not checked in: call back at once"),

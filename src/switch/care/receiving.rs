@@ -96,6 +96,11 @@ impl Switch {
         self.reception_begins(now, call);
     }
 
+    /// A call hears by a prompt what its terminal has reported.
+    pub(in crate::switch) fn hears_notice(&self, call: CallId) -> bool {
+        self.care.receiving.told.contains_key(&call)
+    }
+
     /// A call hears this before its plan.
     pub(super) fn expect_notice(&mut self, now: Now, call: CallId, prompt: &'static str) {
         self.care.receiving.notices.insert(call, prompt);
