@@ -3,7 +3,8 @@
 //!
 //! Each caller has one end; nobody is stuck; what is counted live is, to the unit, what is computed from the
 //! journal, as it was written and read; and queues, agents and teams agree with each other. At each assignment a
-//! model that looks at everybody says whether it is that agent's turn and that caller's (`day/model.rs`).
+//! model that looks at everybody says whether it is that agent's turn and that caller's (`day/model.rs`). A day with
+//! call-backs, overflow, holds and gateways, counted a second time: `day/count.rs`.
 //!
 //! The long form, 300 agents, 40 queues and 50,000 calls:
 //! `cargo test --release --lib day::a_whole_day -- --ignored --nocapture`.
