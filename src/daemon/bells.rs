@@ -127,8 +127,9 @@ mod tests {
     }
 
     fn route(context: &str, when: &str, steps: &str) -> String {
+        let name = when.replace('"', "'");
         format!(
-            "[[route]]\nname = \"{context} {when}\"\ncontext = \"{context}\"\nwhen = {{ {when} }}\nsteps = [{steps}]\n"
+            "[[route]]\nname = \"{context} {name}\"\ncontext = \"{context}\"\nwhen = {{ {when} }}\nsteps = [{steps}]\n"
         )
     }
 

@@ -18,14 +18,19 @@ use super::queue::{behaves, sign_in};
 
 /// The sample's plan. Bells call a number that it does not name; phones 1002 and 1004 are on duty, 1003 is a unit.
 fn house(more: &str, seed: u64) -> House {
+    house_with("\"1002\", \"1004\"", more, 1_000, seed)
+}
+
+fn house_with(phones: &str, more: &str, channels: u32, seed: u64) -> House {
     let sections = format!(
-        "[care]\nnumber = \"900\"\nbells = [\"95081\"]\nphones = [\"1002\", \"1004\"]\n{more}\
+        "[care]\nnumber = \"900\"\nbells = [\"95081\"]\nphones = [{phones}]\n{more}\
          [[agent]]\nnumber = \"7001\"\npin = \"4711\"\n[[agent]]\nnumber = \"7002\"\npin = \"4711\"\n\
          [[queue]]\nname = \"hotline\"\nafter_call = \"0 s\"\n"
     );
     let change = |config: &mut Config| {
         *config = config_with(4, &World::addresses(100).0.to_string(), &sections);
         config.phones[2].context = config.gateways[0].context.clone();
+        config.gateways[0].channels = channels;
     };
     let codecs: [&[Codec]; 4] = [&[Codec::Pcma]; 4];
     House::with_plan(sample_plan(), Faults::NONE, seed, codecs, change)
@@ -218,6 +223,52 @@ fn a_power_cut_at_five_hundred_homes_hides_no_alarm() {
     let rings =
         house.world.until(Duration::from_secs(1), |w| w.phone(carer).state == State::Ringing);
     assert!(rings, "{:#?}", house.world.warnings);
+    closes(&mut house);
+    house.ends_clean();
+}
+
+/// The agent puts the home on hold and hangs up: its call ends as a talk does, the case is a person's to close, and another press
+/// rings again.
+#[test]
+fn a_home_on_hold_whose_agent_goes_may_press_again() {
+    let mut house = alarm_at_agent(7);
+    let (caller, agent) = (house.caller, house.phones[0]);
+    house.world.with(agent, |phone, now| phone.hold(now, true));
+    house.world.run(Duration::from_secs(3));
+    house.hang_up(agent);
+    house.world.run(Duration::from_secs(3));
+    assert!(matches!(house.state(caller), State::Ended(_)), "{:?}", house.state(caller));
+    assert_eq!(open(&mut house).0.len(), 1);
+    house.world.with(caller, |phone, now| phone.call(now, "95081"));
+    house.until_state(agent, State::Talking);
+    house.hang_up(agent);
+    closes(&mut house);
+    house.ends_clean();
+}
+
+/// Who is on duty has a mobile behind a gateway whose only channel is taken: he is rung as soon as there is one.
+#[test]
+fn who_is_on_duty_outside_is_rung_when_a_channel_is_free() {
+    let mut house = house_with("\"13900139000\"", "call_out = 0\n", 1, 8);
+    house.register(0);
+    house.register(2);
+    let (caller, callee, unit) = (house.caller, house.phones[0], house.phones[2]);
+    house.talk(caller, "1001", callee);
+    let smoke =
+        "<mrq><ref>1</ref><cid>1003</cid><dty>23</dty><stc>9</stc><crd>no-voice:</crd></mrq>";
+    house.world.with(unit, |phone, now| phone.write_as(now, "900", scaip::TYPE, smoke));
+    house.world.run(Duration::from_secs(45));
+    assert_eq!((house.state(caller), house.world.phone(caller).calls), (State::Talking, 0));
+    house.hang_up(callee);
+    let rung = house.world.until(Duration::from_secs(40), |w| w.phone(caller).calls == 1);
+    assert!(rung, "by the gateway: {:#?}", house.world.warnings);
+    house.until_state(caller, State::Talking);
+    house.world.run(Duration::from_secs(4));
+    house.press(caller, '1');
+    house.until_state(unit, State::Talking);
+    house.world.run(Duration::from_millis(500));
+    house.hear_each_other(caller, unit);
+    house.hang_up(unit);
     closes(&mut house);
     house.ends_clean();
 }

@@ -81,7 +81,7 @@ impl FactKind {
         "a", "account", "act", "address", "after", "agent", "answer", "answers", "attempts", "b",
         "back", "before_ms", "body", "busy_ms", "by", "bytes", "call", "call_back", "caller", "caller_name", "campaign",
         "case", "cause", "code", "comment", "complete", "contact", "content_type", "context",
-        "corrects", "counted", "day", "design", "detail", "device", "dialled", "digit", "due",
+        "corrects", "counted", "day", "design", "detail", "device", "device_type", "dialled", "digit", "due",
         "end", "event", "expires", "expires_s", "failed", "fatal", "fault", "faults", "fields",
         "flag", "form", "from", "gateway", "happened", "home", "id", "into", "jitter_max_us",
         "key", "kind", "late", "left", "left_ms", "leg", "list", "lived_ms", "machine", "meaning", "members",
