@@ -143,10 +143,6 @@ const OF_RECORDINGS: &str = "DELETE FROM recordings WHERE rowid IN (SELECT rowid
      WHERE begun < ?1 AND (removed IS NOT NULL OR ended IS NOT NULL AND coalesce(ms, 0) = 0) \
      ORDER BY begun LIMIT ?2)";
 
-/// When units were heard that are no subscriber's: strangers, and who showed no number.
-const OF_SEEN: &str = "DELETE FROM units_seen WHERE account IN (SELECT account FROM units_seen \
-     WHERE wall < ?1 AND account NOT IN (SELECT number FROM subscribers) ORDER BY wall LIMIT ?2)";
-
 /// Removes some records of before `cuts`, in one transaction; whether there may be more.
 async fn remove(database: &mut Database, cuts: Cuts) -> Result<bool, Trouble> {
     let cut = cuts.calls;
@@ -159,7 +155,6 @@ async fn remove(database: &mut Database, cuts: Cuts) -> Result<bool, Trouble> {
         OF_RECORDINGS.to_owned(),
         OF_MESSAGES.to_owned(),
         OF_ATTEMPTS.to_owned(),
-        OF_SEEN.to_owned(),
     ];
     let path = database.path().to_owned();
     let sorted = |error: sqlx::Error| super::database::sort(&path, &error);
@@ -422,25 +417,5 @@ mod tests {
         }
         let left = care_counts(&mut database).await;
         assert!(left.iter().all(|left| (58..=60).contains(left)), "{left:?}");
-    }
-
-    /// Whoever has called once is kept as long as calls are; a subscriber's unit as long as it is one.
-    #[tokio::test]
-    async fn when_strangers_were_heard_is_forgotten() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut database = filled(&dir.path().join("belfry.db"), 3).await;
-        for insert in [
-            "INSERT INTO subscribers (number, name, region, since, body) VALUES ('77', '', '', 0, '{}')",
-            "INSERT INTO units_seen (account, wall) VALUES ('77', 5), ('13800138000', 5), \
-             ('unknown-1', 6), ('13900139000', 1900000000000)",
-        ] {
-            sqlx::query(insert).execute(&mut database.connection).await.unwrap();
-        }
-        let cuts = Cuts { calls: NOW, parts: [i64::MIN; PARTS.len()] };
-        remove(&mut database, cuts).await.unwrap();
-        let all =
-            sqlx::query_scalar::<_, String>("SELECT account FROM units_seen ORDER BY account");
-        let all = all.fetch_all(&mut database.connection).await.unwrap();
-        assert_eq!(all, ["13900139000", "77"]);
     }
 }

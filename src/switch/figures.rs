@@ -40,41 +40,42 @@ pub struct DaySoFar {
 #[derive(Debug)]
 pub(super) struct Live {
     ledger: Ledger,
-    /// What each has had: added up as it comes, for a wallboard asks each few seconds while calls wait.
-    day: BTreeMap<Subject, Tally>,
-    #[cfg(test)]
-    book: Book,
-    /// When the day began and when it is over, milliseconds since 1970.
-    from: i64,
-    until: i64,
+    day: Day,
     /// What was counted for queues, by the number of its fact, until the records are told; `None`: they were, or it
     /// is too much.
     untold: Option<Vec<(u64, Delta)>>,
 }
 
+/// What each has had of a day: added up as it comes, for a wallboard asks each few seconds while calls wait.
+#[derive(Debug)]
+struct Day {
+    tallies: BTreeMap<Subject, Tally>,
+    #[cfg(test)]
+    book: Book,
+    /// When it began and when it is over, milliseconds since 1970.
+    from: i64,
+    until: i64,
+}
+
 impl Default for Live {
     fn default() -> Live {
-        Live {
-            ledger: Ledger::default(),
-            day: BTreeMap::new(),
+        let day = Day {
+            tallies: BTreeMap::new(),
             #[cfg(test)]
             book: Book::default(),
             from: i64::MIN,
             until: i64::MIN,
-            untold: Some(Vec::new()),
-        }
+        };
+        Live { ledger: Ledger::default(), day, untold: Some(Vec::new()) }
     }
 }
 
 impl Live {
     /// Counts a fact; with the first one of a day what was before it is forgotten.
     pub(super) fn take(&mut self, fact: &Fact, zone: &TimeZone) {
-        if fact.wall.0 >= self.until {
+        if fact.wall.0 >= self.day.until {
             let day = period(By::Day, fact.wall.0, zone);
-            (self.from, self.until) = (day.from, day.until);
-            self.day.clear();
-            #[cfg(test)]
-            self.book.forget_before(day.from);
+            self.day.begin((day.from, day.until));
         }
         self.ledger.take(fact.wall, fact.happened());
         self.ledger.forget_changes();
@@ -84,7 +85,7 @@ impl Live {
             {
                 untold.push((fact.seq, delta.clone()));
             }
-            self.add(delta);
+            self.day.add(delta);
         }
         self.untold.take_if(|untold| untold.len() > MOST_UNTOLD);
     }
@@ -93,33 +94,48 @@ impl Live {
     /// queues' day.
     pub(super) fn told(&mut self, day: DaySoFar) {
         let Some(untold) = self.untold.take() else { return };
-        self.day.retain(|subject, _| subject.kind != Kind::Queue);
-        #[cfg(test)]
-        self.book.forget(Kind::Queue);
+        self.day.forget(Kind::Queue);
         let since = untold.into_iter().filter(|(seq, _)| *seq > day.seq).map(|(_, delta)| delta);
-        for delta in day.rows.into_iter().chain(since).filter(|delta| delta.start >= self.from) {
-            self.add(delta);
-        }
-    }
-
-    fn add(&mut self, delta: Delta) {
-        #[cfg(test)]
-        self.book.add(delta.clone());
-        // The part of a state that lasted over midnight is the day's before.
-        if delta.start >= self.from {
-            self.day.entry(delta.subject).or_default().add(delta.measure, delta.value);
+        for delta in day.rows.into_iter().chain(since) {
+            self.day.add(delta);
         }
     }
 
     /// What one has had today; none: nothing.
     fn today(&self, kind: Kind, name: &str) -> Option<&Tally> {
-        self.day.get(&Subject::new(kind, name))
+        self.day.tallies.get(&Subject::new(kind, name))
     }
 
     /// All that is counted.
     #[cfg(test)]
     pub(super) fn book(&self) -> &Book {
-        &self.book
+        &self.day.book
+    }
+}
+
+impl Day {
+    fn add(&mut self, delta: Delta) {
+        #[cfg(test)]
+        self.book.add(delta.clone());
+        // The part of a state that lasted over midnight is the day's before.
+        if delta.start >= self.from {
+            self.tallies.entry(delta.subject).or_default().add(delta.measure, delta.value);
+        }
+    }
+
+    /// Nothing has been counted of such as these.
+    fn forget(&mut self, kind: Kind) {
+        self.tallies.retain(|subject, _| subject.kind != kind);
+        #[cfg(test)]
+        self.book.forget(kind);
+    }
+
+    /// Another day begins.
+    fn begin(&mut self, (from, until): (i64, i64)) {
+        (self.from, self.until) = (from, until);
+        self.tallies.clear();
+        #[cfg(test)]
+        self.book.forget_before(from);
     }
 }
 
@@ -259,7 +275,7 @@ mod tests {
             let agent = "7001".to_owned();
             let what = QueueFact::Answered { agent, waited_ms: 4_000, rang_ms: 5, back: false };
             tell(&mut live, at + 4_000, n, what);
-            let what = QueueFact::TalkOver { agent: "7001".into(), talk_ms: 60_000 };
+            let what = QueueFact::TalkOver { agent: "7001".into(), talk_ms: 60_000, up_ms: None };
             tell(&mut live, at + 64_000, n, what);
         }
         let counts = |live: &Live| {

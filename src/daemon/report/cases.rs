@@ -306,7 +306,13 @@ mod tests {
                 caller_name: String::new(),
                 context: format!("care-{why}"),
             },
-            FactKind::LegBegan { call, leg, party: party(), role: Role::Caller },
+            FactKind::LegBegan {
+                call,
+                leg,
+                party: party(),
+                role: Role::Caller,
+                outgoing: Some(true),
+            },
             of(CareFact::CalledOut {
                 why: why.into(),
                 number: number.into(),
@@ -332,6 +338,7 @@ mod tests {
             by: "26317".into(),
             protocol: Protocol::Scaip,
             device: String::new(),
+            device_type: String::new(),
             meaning: Meaning::Alarm(Need::Fall),
             code: 10,
             priority: 4,
