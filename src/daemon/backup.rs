@@ -107,12 +107,23 @@ pub(super) struct Backup {
     /// The file to write; it must not be there yet
     #[arg(value_name = "FILE.tar")]
     to: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn main(args: Backup) -> std::process::ExitCode {
     match make(&args) {
         Ok(told) => {
-            outln!("{told}");
+            match args.json {
+                true => {
+                    let bytes = fs::metadata(&args.to).map_or(0, |meta| meta.len());
+                    let document =
+                        serde_json::json!({ "file": args.to, "bytes": bytes, "told": told });
+                    outln!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
+                }
+                false => outln!("{told}"),
+            }
             std::process::ExitCode::SUCCESS
         }
         Err(why) => fail(&why),

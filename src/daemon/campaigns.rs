@@ -44,6 +44,7 @@ const AGAIN: Duration = Duration::from_millis(5);
 pub(super) enum Deed {
     /// Put the numbers of a CSV file on a campaign's list: UTF-8 or GB 18030, the first row names the columns, one of
     /// them `number`. Rows with faults are told and left out; numbers that are on the list stay as they are
+    #[command(after_help = "Examples:\n  belfry campaign import spring customers.csv --dry-run")]
     Import {
         /// The campaign
         name: String,
@@ -54,6 +55,7 @@ pub(super) enum Deed {
         dry_run: bool,
     },
     /// Write what became of each number to a CSV file that Excel reads (UTF-8 with its mark)
+    #[command(after_help = "Examples:\n  belfry campaign export spring results.csv")]
     Export {
         /// The campaign
         name: String,
@@ -64,29 +66,37 @@ pub(super) enum Deed {
         force: bool,
     },
     /// Begin a campaign, or go on with it
+    #[command(after_help = "Examples:\n  belfry campaign start spring")]
     Start {
         /// The campaign
         name: String,
     },
     /// Hold a campaign: calls that are up go on
+    #[command(after_help = "Examples:\n  belfry campaign pause spring")]
     Pause {
         /// The campaign
         name: String,
     },
     /// End a campaign: `start` goes on with who is left
+    #[command(after_help = "Examples:\n  belfry campaign stop spring")]
     Stop {
         /// The campaign
         name: String,
     },
     /// Take a campaign's list away, once it is stopped: the figures of its attempts stay
+    #[command(after_help = "Examples:\n  belfry campaign clear spring")]
     Clear {
         /// The campaign
         name: String,
     },
     /// Whom no campaign may call
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  belfry campaign dnc list\n  belfry campaign dnc add 13800138000"
+    )]
     Dnc(Dnc),
     /// Figures by day: dialled, reached, no answer, busy, wrong number
+    #[command(after_help = "Examples:\n  belfry campaign report spring --days 30 --json")]
     Report {
         /// One campaign alone
         name: Option<String>,
@@ -106,23 +116,27 @@ pub(super) enum Deed {
 #[derive(Subcommand)]
 pub(super) enum Dnc {
     /// No campaign may call these
+    #[command(after_help = "Examples:\n  belfry campaign dnc add 13800138000 13900139000")]
     Add {
         /// The numbers
         #[arg(required = true)]
         numbers: Vec<String>,
     },
     /// Campaigns may call these again
+    #[command(after_help = "Examples:\n  belfry campaign dnc remove 13800138000")]
     Remove {
         /// The numbers
         #[arg(required = true)]
         numbers: Vec<String>,
     },
     /// No campaign may call the numbers of this CSV file
+    #[command(after_help = "Examples:\n  belfry campaign dnc import refused.csv")]
     Import {
         /// The file
         file: PathBuf,
     },
     /// Show them
+    #[command(after_help = "Examples:\n  belfry campaign dnc list")]
     List,
 }
 

@@ -57,7 +57,11 @@ enum Command {
     )]
     Certificate(Certificate),
     /// Questions about the dialplan
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  belfry dialplan explain --context gateway --to 4008001234\n  \
+        belfry dialplan test tests/*.toml"
+    )]
     Dialplan(Dialplan),
     /// Print figures of queues, agents, teams or trunks, by any span of the calendar; or compute all of them anew
     #[command(
@@ -154,7 +158,10 @@ enum Command {
 /// The command line's table, from which parsing, help, man pages and completions follow.
 pub(super) fn command() -> clap::Command {
     let table = pages::console_commands();
-    Cli::command().mut_subcommand("console", |console| console.after_long_help(table))
+    Cli::command().mut_subcommand("console", |console| {
+        let examples = console.get_after_help().map(ToString::to_string).unwrap_or_default();
+        console.after_long_help(format!("{examples}\n\n{table}"))
+    })
 }
 
 #[derive(Args, Clone)]
@@ -341,6 +348,9 @@ pub(super) struct Report {
     /// In which form
     #[arg(long, default_value = "table", value_parser = ["table", "csv", "json", "xlsx"])]
     pub(super) format: String,
+    /// Print one JSON document: --format json
+    #[arg(long, conflicts_with = "format")]
+    pub(super) json: bool,
     /// Into this file instead of standard output
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
@@ -568,6 +578,52 @@ mod tests {
     #[test]
     fn the_table_of_commands_holds() {
         command().debug_assert();
+    }
+
+    /// interface.md: all take `--help` with examples, those below another command too.
+    #[test]
+    fn every_command_has_examples_in_its_long_help() {
+        fn look(command: &mut clap::Command, path: &str, without: &mut Vec<String>) {
+            let inner: Vec<String> =
+                command.get_subcommands().map(|inner| inner.get_name().to_owned()).collect();
+            if !command.render_long_help().to_string().contains("Examples:\n  belfry ") {
+                without.push(path.to_owned());
+            }
+            for name in inner.iter().filter(|name| *name != "help") {
+                let inner = command.find_subcommand_mut(name).expect("it is there");
+                look(inner, &format!("{path} {name}"), without);
+            }
+        }
+        let mut without = Vec::new();
+        let mut all = command();
+        for name in all.get_subcommands().map(|one| one.get_name().to_owned()).collect::<Vec<_>>() {
+            look(all.find_subcommand_mut(&name).expect("it is there"), &name, &mut without);
+        }
+        // What packages alone need.
+        without.retain(|path| !["man", "completions"].contains(&path.as_str()));
+        assert_eq!(without, Vec::<String>::new());
+        let console = all.find_subcommand_mut("console").expect("it is there");
+        let long = console.render_long_help().to_string();
+        assert!(long.contains("show calls") && long.contains("gateway"), "with its table too");
+    }
+
+    /// interface.md: `--json` wherever a script would want it.
+    #[test]
+    fn what_scripts_call_prints_json_where_it_is_asked_for() {
+        for line in [
+            "backup --json /tmp/x.tar",
+            "restore --json --check /tmp/x.tar",
+            "report queue --json",
+            "phone add 1005 --json",
+            "phone set 1005 name=x --json",
+            "user add 7001 --json",
+            "recording key /tmp/keys --json",
+        ] {
+            let words = ["belfry"].into_iter().chain(line.split(' '));
+            assert!(command().try_get_matches_from(words).is_ok(), "{line}");
+        }
+        let both = "belfry report queue --json --format csv".split(' ');
+        assert!(command().try_get_matches_from(both).is_err(), "one of the two");
     }
 
     /// Every command of the interface is here, and what is not there says so.

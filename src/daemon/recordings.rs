@@ -32,6 +32,9 @@ const PAGE: u32 = 1_000;
 #[derive(Subcommand)]
 pub(super) enum Verb {
     /// Print them, the newest first
+    #[command(
+        after_help = "Examples:\n  belfry recording list --from 2026-11-01 --number 1001\n  belfry recording list 01KAF3Q8ZK004 --json"
+    )]
     List {
         #[command(flatten)]
         which: Which,
@@ -40,8 +43,14 @@ pub(super) enum Verb {
         most: u32,
     },
     /// Compare all files, each with what it was when it was whole; exit code 1 if one is not, or is gone
+    #[command(
+        after_help = "Examples:\n  belfry recording verify\n  belfry recording verify --from '2026-11-01 08:00' --json"
+    )]
     Verify(Which),
     /// Copy files that are what they were, decrypted and each with its record beside it, into a directory
+    #[command(
+        after_help = "Examples:\n  belfry recording export 01KAF3Q8ZK004 --out /tmp/case-4711\n  belfry recording export --number 1001 --from 2026-11-01 --out /tmp/1001"
+    )]
     Export {
         #[command(flatten)]
         which: Which,
@@ -50,6 +59,9 @@ pub(super) enum Verb {
         out: PathBuf,
     },
     /// Make the file of the key with which recordings are encrypted
+    #[command(
+        after_help = "Examples:\n  belfry recording key /etc/belfry/recording.keys\n  belfry recording key --add /etc/belfry/recording.keys --json"
+    )]
     Key {
         /// The file; [record] key_file names it
         #[arg(value_name = "FILE")]
@@ -57,6 +69,9 @@ pub(super) enum Verb {
         /// Put a new key before those in it: it encrypts what is recorded from the next reload on, they still decrypt
         #[arg(long)]
         add: bool,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -124,7 +139,7 @@ pub(super) fn main(verb: Verb) -> ExitCode {
         Verb::List { which, most } => list(&which, most),
         Verb::Verify(which) => verify(&which),
         Verb::Export { which, out } => export(&which, &out),
-        Verb::Key { file, add } => key(&file, add),
+        Verb::Key { file, add, json } => key(&file, add, json),
     };
     done.unwrap_or_else(|why| fail(&why))
 }
@@ -372,9 +387,14 @@ fn copy_to(
     }
 }
 
-fn key(file: &Path, add: bool) -> Result<ExitCode, String> {
+fn key(file: &Path, add: bool, json: bool) -> Result<ExitCode, String> {
     let id = recording_keys::make(file, add)?;
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    if json {
+        let document = serde_json::json!({ "file": file, "key": id.to_string(), "added": add });
+        outln!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
+        return Ok(ExitCode::SUCCESS);
+    }
     let file = file.display();
     outln!("{file}: key {id} is made");
     match add {

@@ -36,7 +36,10 @@ use crate::store::{Records, figures};
 /// Figures that are read at once: those of a day.
 const CHUNK_MS: i64 = 24 * 3_600 * 1_000;
 
-pub(super) fn main(args: Report) -> ExitCode {
+pub(super) fn main(mut args: Report) -> ExitCode {
+    if args.json {
+        args.format = "json".to_owned();
+    }
     let (config, zone) = match files::config_and_zone(&args.file) {
         Ok(config) => config,
         Err(lines) => return fail(&lines),
@@ -46,7 +49,7 @@ pub(super) fn main(args: Report) -> ExitCode {
         Err(error) => return fail(&error.to_string()),
     };
     let done = match args.kind.as_str() {
-        "recompute" => runtime.block_on(recompute(&config.database())),
+        "recompute" => runtime.block_on(recompute(&config.database(), args.json)),
         "survey" => runtime.block_on(survey::report(&args, &config, &zone)),
         "cases" => runtime.block_on(cases::list(&args, &config, &zone)),
         "case" => runtime.block_on(cases::one(&args, &config, &zone)),
@@ -59,13 +62,16 @@ pub(super) fn main(args: Report) -> ExitCode {
     }
 }
 
-async fn recompute(path: &Path) -> Result<(), String> {
+async fn recompute(path: &Path, json: bool) -> Result<(), String> {
     if !path.exists() {
         return Err(format!("{} is not there: there are no facts yet", path.display()));
     }
     let mut database = Database::open(path).await.map_err(|trouble| trouble.to_string())?;
     let facts = figures::recompute(&mut database).await.map_err(|trouble| trouble.to_string())?;
-    outln!("all figures are computed anew from {facts} facts");
+    match json {
+        true => outln!("{}", serde_json::json!({ "facts": facts })),
+        false => outln!("all figures are computed anew from {facts} facts"),
+    }
     Ok(())
 }
 

@@ -31,6 +31,9 @@ use crate::wire::csv::{self, Encoding};
 #[derive(Subcommand)]
 pub(super) enum Deed {
     /// List the subscribers, or those whose number, name, address or region holds a text
+    #[command(
+        after_help = "Examples:\n  belfry subscriber list south\n  belfry subscriber list --json"
+    )]
     List {
         /// The text
         #[arg(default_value = "")]
@@ -40,6 +43,7 @@ pub(super) enum Deed {
         json: bool,
     },
     /// Show one subscriber: all fields, its unit, who changed what
+    #[command(after_help = "Examples:\n  belfry subscriber show 02085551234")]
     Show {
         /// Its number
         number: String,
@@ -48,6 +52,9 @@ pub(super) enum Deed {
         json: bool,
     },
     /// Make a new subscriber
+    #[command(
+        after_help = "Examples:\n  belfry subscriber add 02085551234 name='Wang Xiuying' region=south"
+    )]
     Add {
         /// The number that its terminal calls from
         number: String,
@@ -56,6 +63,9 @@ pub(super) enum Deed {
         fields: Vec<(String, String)>,
     },
     /// Set fields of a subscriber; an empty text empties one
+    #[command(
+        after_help = "Examples:\n  belfry subscriber set 02085551234 check_in='08:00 20:00'\n  belfry subscriber set 02085551234 vip="
+    )]
     Set {
         /// Its number
         number: String,
@@ -64,11 +74,15 @@ pub(super) enum Deed {
         fields: Vec<(String, String)>,
     },
     /// Take a subscriber out
+    #[command(after_help = "Examples:\n  belfry subscriber remove 02085551234")]
     Remove {
         /// Its number
         number: String,
     },
     /// Read subscribers from a CSV file: UTF-8 or GB 18030, the first row names the fields. All or nothing
+    #[command(
+        after_help = "Examples:\n  belfry subscriber import --dry-run homes.csv\n  belfry subscriber import homes.csv"
+    )]
     Import {
         /// The file
         file: PathBuf,
@@ -77,6 +91,7 @@ pub(super) enum Deed {
         dry_run: bool,
     },
     /// Write all subscribers to a CSV file that Excel reads (UTF-8 with its mark)
+    #[command(after_help = "Examples:\n  belfry subscriber export homes.csv")]
     Export {
         /// The file
         file: PathBuf,

@@ -22,6 +22,8 @@ pub const SUPPORTED: &str = "100rel, replaces, timer";
 /// Those for Supported in requests whose provisional responses we do not acknowledge: within a call,
 /// and where the configuration wants none.
 pub const WITHOUT_PRACK: &str = "replaces, timer";
+/// The same (RFC 5626).
+pub const OUTBOUND: &str = "outbound";
 /// Bodies that we take in an INVITE, for Accept.
 pub const ACCEPT: &str = "application/sdp";
 /// Hops that a request of ours may make (RFC 3261 §8.1.1.6).
@@ -43,6 +45,16 @@ pub fn described<'a>(sdp: &'a [u8], metadata: Option<&[u8]>) -> (Cow<'static, st
         wire::Part { content_type: rs_metadata::TYPE, disposition, content: metadata },
     ]);
     (kind.into(), body.into())
+}
+
+/// What OPTIONS is told of us, within a call as outside one (RFC 3261 §11.2).
+pub fn abilities() -> [(Name, Vec<u8>); 4] {
+    [
+        (Name::Allow, ALLOW.into()),
+        (Name::Accept, ACCEPT.into()),
+        (Name::AcceptEncoding, b"identity".to_vec()),
+        (Name::Supported, format!("{SUPPORTED}, {PATH}, {OUTBOUND}").into_bytes()),
+    ]
 }
 
 /// The way of one request of ours: whereto, under which branch, and what its Via says.

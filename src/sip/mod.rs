@@ -45,7 +45,7 @@ pub mod transactions;
 
 pub use agent::{Action, Agent, AgentConfig, Counts, Limits, Named, Stats};
 pub use command::{Body, By, ClientTxn, Command, CommandError, Hand, Headers};
-pub use compose::{ALLOW, PATH, SUPPORTED, reached_by};
+pub use compose::{ALLOW, abilities, reached_by};
 pub use digest::Credentials;
 pub use event::{End, Event, OfferKind, SessionId};
 pub use flow::{Flow, Transport};

@@ -13,13 +13,13 @@ use crate::config::{Dtmf, Language};
 use crate::dialplan::effect::Happening;
 use crate::dialplan::{Entry, Interp};
 use crate::media::control::{self, Codec};
-use crate::media::negotiate::{NoCommon, Protection};
+use crate::media::negotiate::Protection;
 pub(super) use crate::sip::caller_id::user;
 use crate::sip::caller_id::{self, asks_for_privacy};
 use crate::sip::{Command, Flow, SessionId, described};
 use crate::trunk::NoChannel;
 use crate::wire::q850::{Cause, Mapping};
-use crate::wire::sdp::Sdp;
+use crate::wire::sdp::{Sdp, SdpError};
 use crate::wire::sip::{Message, Name};
 
 use super::active::{Active, Doing};
@@ -118,11 +118,15 @@ impl Switch {
         invite: &Message,
     ) -> Option<Option<Sdp>> {
         let Some(body) = described(invite) else { return Some(None) };
-        let offer = Sdp::parse(body).ok();
-        if offer.is_none() {
-            self.turn_away(now, who, 400, None, "its description is unreadable");
+        match Sdp::parse(body) {
+            Ok(offer) => Some(Some(offer)),
+            Err(why) => {
+                let (status, warning) = unusable(why);
+                self.note_refused(now, who, status, &format!("its description: {why}"));
+                self.refuse(now, who.session, status, None, vec![warning]);
+                None
+            }
         }
-        offer.map(Some)
     }
 
     /// How it stands, for `access` to judge by.
@@ -554,8 +558,13 @@ fn dialled(invite: &Message) -> Option<String> {
     invite.uri().ok().as_ref().and_then(user).filter(|n| !n.is_empty())
 }
 
+/// By what a description is refused that cannot be read: one beyond our limits may be right for all that.
+pub(super) fn unusable(why: SdpError) -> (u16, (Name, Vec<u8>)) {
+    (if why.is_of_limits() { 488 } else { 400 }, not_acceptable(&why))
+}
+
 /// What a 488 says to the peer (RFC 3261 §20.43: 399, any other reason).
-pub(super) fn not_acceptable(why: &NoCommon) -> (Name, Vec<u8>) {
+pub(super) fn not_acceptable(why: &impl ToString) -> (Name, Vec<u8>) {
     let said: String = why.to_string().chars().filter(|c| !matches!(c, '"' | '\\')).collect();
     (Name::Warning, format!("399 belfry \"{}\"", said.escape_debug()).into_bytes())
 }

@@ -7,7 +7,7 @@ use crate::sip::{Command, Headers, SessionId};
 use crate::wire::sdp::Sdp;
 
 use super::active::Doing;
-use super::arrival::not_acceptable;
+use super::arrival::{not_acceptable, unusable};
 use super::leg::Stage;
 use super::{Level, Switch};
 
@@ -19,8 +19,15 @@ impl Switch {
         let Some(local) = leg.local.as_mut() else {
             return self.reject_offer(now, session, 500, vec![]);
         };
-        let Ok(offer) = Sdp::parse(sdp) else {
-            return self.reject_offer(now, session, 400, vec![]);
+        let offer = match Sdp::parse(sdp) {
+            Ok(offer) => offer,
+            Err(why) => {
+                let (status, warning) = unusable(why);
+                let line =
+                    format!("{}: its offer is refused with {status}: {why}", self.who(leg_id));
+                self.log(Level::Warning, line);
+                return self.reject_offer(now, session, status, vec![warning]);
+            }
         };
         let (answer, params) = match negotiate::answer(local, &offer) {
             Ok(agreed) => agreed,

@@ -7,7 +7,7 @@ use crate::config::{Config, Digest};
 use crate::sip::digest::verifier::{Role, Verdict, Verifier};
 use crate::sip::digest::{Algorithm, GUESSING};
 use crate::sip::registrar::{Binding, Change, Refused, Registered, RegistrarConfig};
-use crate::sip::{ALLOW, Command, Flow, Headers, PATH, SUPPORTED, TxnId};
+use crate::sip::{ALLOW, Command, Flow, Headers, TxnId, abilities};
 use crate::trunk::Duty;
 use crate::wire::sip::{Message, Method, Name};
 
@@ -44,16 +44,10 @@ impl Switch {
     }
 
     fn answer_options(&mut self, now: Now, txn: TxnId, flow: Flow) {
-        let headers = vec![
-            (Name::Allow, ALLOW.into()),
-            (Name::Accept, b"application/sdp".to_vec()),
-            (Name::AcceptEncoding, b"identity".to_vec()),
-            (Name::Supported, format!("{SUPPORTED}, {PATH}").into_bytes()),
-        ];
         let busy = self.gateways.identify(flow.remote);
         let busy = busy.is_some_and(|gateway| gateway.duty == Duty::BusyOut);
         let status = if self.draining || busy { 503 } else { 200 };
-        self.respond(now, txn, status, headers);
+        self.respond(now, txn, status, abilities().into());
     }
 
     pub(super) fn respond(&mut self, now: Now, txn: TxnId, status: u16, headers: Headers) {

@@ -102,6 +102,7 @@ when = { to = "66" }
 steps = ["answer", { http = { service = "crm", timeout = "10 s", music = "nowhere" } }]
 "#;
 
+mod answers;
 mod busy_hour;
 pub(crate) mod day;
 mod early;

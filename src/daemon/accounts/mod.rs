@@ -40,6 +40,7 @@ const LONGEST: u64 = 256;
 #[derive(Subcommand)]
 pub(super) enum Verb {
     /// Print all, those of the configuration too
+    #[command(after_help = "Examples:\n  belfry phone list\n  belfry user list --json")]
     List {
         #[command(flatten)]
         file: ConfigFile,
@@ -48,6 +49,9 @@ pub(super) enum Verb {
         json: bool,
     },
     /// Add one; its password or PIN is made, and printed once, unless it is given
+    #[command(
+        after_help = "Examples:\n  belfry phone add 1005 name='Front desk' groups=front,sales\n  belfry phone add 1006 --secret-stdin < password.txt\n  belfry user add 7001 name=Anna team=care skills=care:5,english --json"
+    )]
     Add {
         #[command(flatten)]
         file: ConfigFile,
@@ -59,8 +63,14 @@ pub(super) enum Verb {
         /// Read the password or PIN from standard input, where no other user of the machine sees it
         #[arg(long)]
         secret_stdin: bool,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
     },
     /// Change one; KEY= takes a key out, so that its default holds
+    #[command(
+        after_help = "Examples:\n  belfry phone set 1005 symmetric=false\n  belfry user set 7001 team=night --new-secret"
+    )]
     Set {
         #[command(flatten)]
         file: ConfigFile,
@@ -75,8 +85,12 @@ pub(super) enum Verb {
         /// Read another password or PIN from standard input
         #[arg(long)]
         secret_stdin: bool,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
     },
     /// Remove some; calls in being go on
+    #[command(after_help = "Examples:\n  belfry phone remove 1005 1006\n  belfry user remove 7001")]
     Remove {
         #[command(flatten)]
         file: ConfigFile,
@@ -85,6 +99,9 @@ pub(super) enum Verb {
         numbers: Vec<String>,
     },
     /// Add or change all of a CSV file, or nothing; its first row names the keys
+    #[command(
+        after_help = "Examples:\n  belfry phone import phones.csv\n  belfry user import agents.csv"
+    )]
     Import {
         #[command(flatten)]
         file: ConfigFile,
@@ -93,6 +110,9 @@ pub(super) enum Verb {
         from: PathBuf,
     },
     /// Print those that are kept here as CSV
+    #[command(
+        after_help = "Examples:\n  belfry phone export --out phones.csv\n  belfry user export --secrets --out agents.csv"
+    )]
     Export {
         #[command(flatten)]
         file: ConfigFile,
@@ -212,16 +232,17 @@ pub(super) fn main(kind: Kind, verb: Verb) -> ExitCode {
         Verb::List { file, json } => list(kind, &file, json),
         Verb::Export { file, secrets, out } => sheet::export(kind, &file, secrets, out.as_deref()),
         Verb::Import { file, from } => sheet::import(kind, &file, &from),
-        Verb::Add { file, number, settings, secret_stdin } => {
-            add(kind, &file, &number, &settings, secret_stdin)
+        Verb::Add { file, number, settings, secret_stdin, json } => {
+            add(kind, &file, &number, &settings, secret_stdin, json)
         }
-        Verb::Set { file, number, settings, new_secret, secret_stdin } => {
+        Verb::Set { file, number, settings, new_secret, secret_stdin, json } => {
             let secret = match (new_secret, secret_stdin) {
                 (true, _) => kind.new_secret().map(Some),
                 (_, true) => given().map(Some),
                 _ => Ok(None),
             };
-            secret.and_then(|secret| set(kind, &file, &number, &settings, secret, new_secret))
+            secret
+                .and_then(|secret| set(kind, &file, &number, &settings, (secret, new_secret), json))
         }
         Verb::Remove { file, numbers } => remove(kind, &file, &numbers),
     };
@@ -237,6 +258,7 @@ fn add(
     number: &str,
     settings: &[(String, String)],
     secret_stdin: bool,
+    json: bool,
 ) -> Result<(), String> {
     no_secret(kind, number, settings)?;
     // `password_file = …`: there it is then.
@@ -262,11 +284,26 @@ fn add(
         book.add(kind.section(), account);
         Ok(())
     })?;
-    outln!("{} {number} added; {effect}", kind.word);
-    if let Some(secret) = secret.filter(|_| !secret_stdin) {
-        outln!("{}: {secret}", kind.secret);
-    }
+    say(kind, number, ("added", &effect), secret.filter(|_| !secret_stdin), json);
     Ok(())
+}
+
+/// Says what was done, and the secret that was made for it.
+fn say(kind: Kind, number: &str, (done, effect): (&str, &str), secret: Option<String>, json: bool) {
+    if !json {
+        outln!("{} {number} {done}; {effect}", kind.word);
+        if let Some(secret) = secret {
+            outln!("{}: {secret}", kind.secret);
+        }
+        return;
+    }
+    let mut document = serde_json::json!({
+        "kind": kind.word, "number": number, "done": done, "effect": effect,
+    });
+    if let Some(secret) = secret {
+        document[kind.secret] = secret.into();
+    }
+    outln!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
 }
 
 fn set(
@@ -274,8 +311,8 @@ fn set(
     file: &ConfigFile,
     number: &str,
     settings: &[(String, String)],
-    secret: Option<String>,
-    show: bool,
+    (secret, show): (Option<String>, bool),
+    json: bool,
 ) -> Result<(), String> {
     no_secret(kind, number, settings)?;
     let effect = change(file, &format!("{} {number} changed", kind.word), |book| {
@@ -286,10 +323,7 @@ fn set(
         }
         kind.put(account, settings)
     })?;
-    outln!("{} {number} changed; {effect}", kind.word);
-    if let Some(secret) = secret.filter(|_| show) {
-        outln!("{}: {secret}", kind.secret);
-    }
+    say(kind, number, ("changed", &effect), secret.filter(|_| show), json);
     Ok(())
 }
 

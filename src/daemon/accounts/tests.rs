@@ -31,7 +31,7 @@ fn words(settings: &[(&str, &str)]) -> Vec<(String, String)> {
 fn a_phone_that_is_added_is_one_of_the_configuration() {
     let (dir, file) = folder();
     let named = words(&[("name", "Front desk"), ("groups", "sales,front"), ("calls_out", "3")]);
-    add(PHONES, &file, "1005", &named, false).unwrap();
+    add(PHONES, &file, "1005", &named, false, false).unwrap();
     let config = files::config_of_file(&file).unwrap();
     let phone = config.phone("1005").expect("it is there");
     assert_eq!(phone.calls_out, 3);
@@ -39,7 +39,8 @@ fn a_phone_that_is_added_is_one_of_the_configuration() {
     assert_eq!(phone.password.as_ref().map(|p| p.expose().len()), Some(PASSWORD_LETTERS));
     let kept = std::fs::metadata(dir.path().join("data/accounts.toml")).unwrap();
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&kept.permissions()) & 0o777, 0o600);
-    set(PHONES, &file, "1005", &words(&[("name", "")]), Some("secret".into()), false).unwrap();
+    set(PHONES, &file, "1005", &words(&[("name", "")]), (Some("secret".into()), false), false)
+        .unwrap();
     let config = files::config_of_file(&file).unwrap();
     let phone = config.phone("1005").expect("it is there");
     assert!(
@@ -54,12 +55,15 @@ fn what_does_not_hold_changes_nothing() {
     let (dir, file) = folder();
     let kept = dir.path().join("data/accounts.toml");
     let refused = [
-        (add(PHONES, &file, "1001", &[], false), "1001"),
-        (add(PHONES, &file, "1005", &words(&[("nmae", "x")]), false), "did you mean 'name'"),
-        (add(PHONES, &file, "1005", &words(&[("calls_out", "many")]), false), "phone 1005: "),
-        (add(PHONES, &file, "10 05", &[], false), "phone 10 05: "),
+        (add(PHONES, &file, "1001", &[], false, false), "1001"),
+        (add(PHONES, &file, "1005", &words(&[("nmae", "x")]), false, false), "did you mean 'name'"),
+        (
+            add(PHONES, &file, "1005", &words(&[("calls_out", "many")]), false, false),
+            "phone 1005: ",
+        ),
+        (add(PHONES, &file, "10 05", &[], false, false), "phone 10 05: "),
         (remove(PHONES, &file, &["1001".into()]), "belfry phone list"),
-        (set(USERS, &file, "7001", &[], None, false), "no user 7001"),
+        (set(USERS, &file, "7001", &[], (None, false), false), "no user 7001"),
     ];
     for (done, word) in refused {
         let why = done.expect_err(word);
@@ -72,15 +76,22 @@ fn what_does_not_hold_changes_nothing() {
     std::fs::write(&kept, "[[phone]]\nnumber = \"1009\"\npasword = \"x\"\n").unwrap();
     let why = files::config_of_file(&file).map(drop).unwrap_err();
     assert!(why.contains("accounts.toml:3:1") && why.contains("password"), "{why}");
-    assert!(add(PHONES, &file, "1005", &[], false).is_err());
+    assert!(add(PHONES, &file, "1005", &[], false, false).is_err());
     assert!(std::fs::read_to_string(&kept).unwrap().contains("1009"));
 }
 
 #[test]
 fn users_sign_in_by_a_pin() {
     let (_dir, file) = folder();
-    add(USERS, &file, "7001", &words(&[("name", "Anna"), ("skills", "care:5;english")]), false)
-        .unwrap();
+    add(
+        USERS,
+        &file,
+        "7001",
+        &words(&[("name", "Anna"), ("skills", "care:5;english")]),
+        false,
+        false,
+    )
+    .unwrap();
     let config = files::config_of_file(&file).unwrap();
     let [agent] = &config.agents[..] else { panic!("one agent") };
     assert_eq!(agent.pin.expose().len(), PIN_DIGITS);
@@ -121,10 +132,13 @@ fn a_sheet_is_taken_whole_and_given_back_the_same() {
 fn secrets_and_the_number_do_not_stand_on_the_command_line() {
     let (dir, file) = folder();
     for (done, word) in [
-        (add(PHONES, &file, "1005", &words(&[("password", "x")]), false), "--secret-stdin"),
-        (add(PHONES, &file, "1005", &words(&[("number", "1006")]), false), "stays"),
-        (add(USERS, &file, "7001", &words(&[("pin", "4711")]), false), "user add 7001"),
-        (set(PHONES, &file, "1005", &words(&[("password", "x")]), None, false), "--new-secret"),
+        (add(PHONES, &file, "1005", &words(&[("password", "x")]), false, false), "--secret-stdin"),
+        (add(PHONES, &file, "1005", &words(&[("number", "1006")]), false, false), "stays"),
+        (add(USERS, &file, "7001", &words(&[("pin", "4711")]), false, false), "user add 7001"),
+        (
+            set(PHONES, &file, "1005", &words(&[("password", "x")]), (None, false), false),
+            "--new-secret",
+        ),
     ] {
         let why = done.expect_err(word);
         assert!(why.contains(word), "'{word}' in: {why}");
@@ -133,7 +147,7 @@ fn secrets_and_the_number_do_not_stand_on_the_command_line() {
     let secret = dir.path().join("1005");
     std::fs::write(&secret, "of-the-file").unwrap();
     let there = words(&[("password_file", secret.to_str().unwrap())]);
-    add(PHONES, &file, "1005", &there, false).unwrap();
+    add(PHONES, &file, "1005", &there, false, false).unwrap();
     let config = files::config_of_file(&file).unwrap();
     let phone = config.phone("1005").expect("it is there");
     assert!(phone.password.as_ref().is_some_and(|p| p.expose() == "of-the-file"));
@@ -146,12 +160,12 @@ fn an_appliance_that_does_not_answer_has_the_change_undone() {
     let socket = dir.path().join("console.sock");
     let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     let hung_up = std::thread::spawn(move || drop(listener.accept()));
-    let why = add(PHONES, &file, "1005", &[], false).unwrap_err();
+    let why = add(PHONES, &file, "1005", &[], false, false).unwrap_err();
     assert!(why.contains("does not say") && why.contains("reload"), "{why}");
     hung_up.join().unwrap();
     assert!(!dir.path().join("data/accounts.toml").exists());
     // Nobody listens any more: the socket is left over.
-    add(PHONES, &file, "1005", &[], false).unwrap();
+    add(PHONES, &file, "1005", &[], false, false).unwrap();
 }
 
 #[test]
@@ -162,16 +176,16 @@ fn links_among_the_accounts_are_refused() {
     std::fs::write(&victim, "# root's").unwrap();
     for name in ["accounts.lock", book::NAME] {
         std::os::unix::fs::symlink(&victim, data.join(name)).unwrap();
-        let why = add(PHONES, &file, "1005", &[], false).unwrap_err();
+        let why = add(PHONES, &file, "1005", &[], false, false).unwrap_err();
         assert!(why.contains(name) && why.contains("link"), "{why}");
         std::fs::remove_file(data.join(name)).unwrap();
         std::fs::hard_link(&victim, data.join(name)).unwrap();
-        let why = add(PHONES, &file, "1005", &[], false).unwrap_err();
+        let why = add(PHONES, &file, "1005", &[], false, false).unwrap_err();
         assert!(why.contains(name) && why.contains("link"), "{why}");
         std::fs::remove_file(data.join(name)).unwrap();
     }
     assert_eq!(std::fs::read_to_string(&victim).unwrap(), "# root's");
-    add(PHONES, &file, "1005", &[], false).unwrap();
+    add(PHONES, &file, "1005", &[], false, false).unwrap();
 }
 
 #[test]
@@ -191,7 +205,7 @@ fn what_a_spreadsheet_writes_elsewhere_is_taken_too() {
 fn a_context_that_is_not_there_is_refused_without_a_line_of_a_file_that_is_not_there() {
     let (_dir, file) = folder();
     let wrong = words(&[("context", "agnets")]);
-    let why = add(PHONES, &file, "1005", &wrong, false).unwrap_err();
+    let why = add(PHONES, &file, "1005", &wrong, false, false).unwrap_err();
     assert!(why.starts_with("phone 1005: the dialplan has no context 'agnets'"), "{why}");
     assert_eq!(why.matches("nothing was changed").count(), 1, "{why}");
     let both = "elsewhere.toml:1:1: error: x\nnothing was changed\n";

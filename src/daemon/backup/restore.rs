@@ -43,6 +43,9 @@ pub(in crate::daemon) struct Restore {
     /// Do not ask before files are replaced
     #[arg(long, conflicts_with = "check")]
     yes: bool,
+    /// Print one JSON document, and ask nothing: with --check, --to or --yes
+    #[arg(long)]
+    json: bool,
 }
 
 pub(in crate::daemon) fn main(args: Restore) -> ExitCode {
@@ -62,16 +65,18 @@ fn run(args: &Restore) -> Result<(), String> {
         None => true,
     };
     let chosen: Vec<&Entry> = manifest.files.iter().filter(wanted).collect();
-    let time = jiff::Timestamp::from_second(i64::try_from(manifest.made).unwrap_or(0));
-    let time =
-        time.map_or_else(|_| String::new(), |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string());
-    outln!("of {}, Belfry {}, {time}; whole", manifest.node, manifest.version);
-    if let Some(line) = super::missing(manifest.waiting) {
-        outln!("{line}");
+    if !args.json {
+        show(&manifest, &chosen);
     }
-    chosen.iter().for_each(|entry| outln!("{:>12}  {}", entry.bytes, entry.path.display()));
     if args.check {
+        say(args, &manifest, &chosen, false);
         return Ok(());
+    }
+    if args.json && args.to.is_none() && !args.yes {
+        return Err(
+            "nothing was put back: --json asks nothing, so add --yes, or --to DIR, or --check"
+                .into(),
+        );
     }
     if chosen.is_empty() {
         return Err("there is nothing of that in it".into());
@@ -92,8 +97,10 @@ fn run(args: &Restore) -> Result<(), String> {
     };
     parts.iter().for_each(|(_, part)| drop(fs::remove_file(part)));
     moved?;
+    say(args, &manifest, &chosen, true);
     let count = files::counted(chosen.len(), "file");
     match &args.to {
+        _ if args.json => {}
         None => outln!("{count} put back; what was there has .before-restore behind its name"),
         Some(dir) => outln!(
             "{count} put below {}. The configuration there names its places as before: correct them \
@@ -102,6 +109,30 @@ fn run(args: &Restore) -> Result<(), String> {
         ),
     }
     Ok(())
+}
+
+/// What the back-up holds, for a person.
+fn show(manifest: &Manifest, chosen: &[&Entry]) {
+    let time = jiff::Timestamp::from_second(i64::try_from(manifest.made).unwrap_or(0));
+    let time =
+        time.map_or_else(|_| String::new(), |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string());
+    outln!("of {}, Belfry {}, {time}; whole", manifest.node, manifest.version);
+    if let Some(line) = super::missing(manifest.waiting) {
+        outln!("{line}");
+    }
+    chosen.iter().for_each(|entry| outln!("{:>12}  {}", entry.bytes, entry.path.display()));
+}
+
+/// What the back-up holds, and whether it was put back, for programs.
+fn say(args: &Restore, manifest: &Manifest, chosen: &[&Entry], put_back: bool) {
+    if !args.json {
+        return;
+    }
+    let document = serde_json::json!({
+        "node": manifest.node, "version": manifest.version, "made": manifest.made,
+        "waiting_facts": manifest.waiting, "files": chosen, "put_back": put_back, "below": args.to,
+    });
+    outln!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
 }
 
 /// Where files go: to their own places, or below a directory.
@@ -418,7 +449,8 @@ mod tests {
         drop(made.expect("a store"));
         let file = ConfigFile { config: Some(at("belfry.toml")) };
         let to = at("backup.tar");
-        let told = make(&Backup { file: file.clone(), to: to.clone() }).expect("a back-up");
+        let told =
+            make(&Backup { file: file.clone(), to: to.clone(), json: false }).expect("a back-up");
         assert!(told.contains("4 files"), "{told}");
         assert!(!told.contains("not in it:"), "{told}");
         (dir, file, to)
@@ -437,7 +469,7 @@ mod tests {
         fs::write(at("data/forms/service.toml"), "# a form").unwrap();
         fs::write(at("data/webhooks/crm.place"), "17\n").unwrap();
         let tar = at("second.tar");
-        let told = make(&Backup { file: file.clone(), to: tar.clone() }).unwrap();
+        let told = make(&Backup { file: file.clone(), to: tar.clone(), json: false }).unwrap();
         assert!(told.contains("7 files"), "{told}");
         fs::remove_dir_all(at("data")).unwrap();
         again(&file, &tar, Some("store")).unwrap();
@@ -465,7 +497,7 @@ mod tests {
         }
         store.close();
         let tar = at("second.tar");
-        let told = make(&Backup { file, to: tar.clone() }).unwrap();
+        let told = make(&Backup { file, to: tar.clone(), json: false }).unwrap();
         assert!(told.contains("3 facts not in it"), "{told}");
         assert_eq!(look(&tar).unwrap().waiting, 3);
     }
@@ -483,7 +515,7 @@ mod tests {
 
     fn order(file: &ConfigFile, from: &Path, yes: bool) -> Restore {
         let (file, from) = (file.clone(), from.to_owned());
-        Restore { file, from, check: false, only: None, to: None, yes }
+        Restore { file, from, check: false, only: None, to: None, yes, json: false }
     }
 
     fn again(file: &ConfigFile, from: &Path, only: Option<&str>) -> Result<(), String> {
@@ -504,7 +536,7 @@ mod tests {
             .chain([("data/belfry.db", 0o644)])
             .for_each(|(name, mode)| set(name, mode));
         let tar = at("again.tar");
-        make(&Backup { file: file.clone(), to: tar.clone() }).expect("a back-up");
+        make(&Backup { file: file.clone(), to: tar.clone(), json: false }).expect("a back-up");
         let mode =
             |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
         let wanted = [0o640, 0o644, 0o640, 0o640];
@@ -595,7 +627,7 @@ mod tests {
     #[test]
     fn a_back_up_that_is_there_is_not_replaced_and_a_damaged_one_not_put_back() {
         let (dir, file, tar) = backed_up();
-        let why = make(&Backup { file: file.clone(), to: tar.clone() }).unwrap_err();
+        let why = make(&Backup { file: file.clone(), to: tar.clone(), json: false }).unwrap_err();
         assert!(why.contains("backup.tar") && why.contains("exists"), "{why}");
         let mut bytes = fs::read(&tar).unwrap();
         let at = bytes.windows(8).position(|w| w == b"# a plan").expect("the plan");

@@ -103,6 +103,7 @@ fn dial(args: &mut Args, draft: &mut Draft<'_>) -> Option<Op> {
         draft.faults.error(place, "'dial' calls nobody", "name phones, or a gateway and a number");
         return None;
     }
+    let ring_ms = rings(args, draft);
     let music_place = args.place_of("music");
     let music = args.text("music")?;
     let meanwhile = match args.choice("ring")? {
@@ -116,7 +117,7 @@ fn dial(args: &mut Args, draft: &mut Draft<'_>) -> Option<Op> {
     Some(Op::Dial(Box::new(DialOp {
         brief: Vec::new(),
         groups: Groups::Fixed(groups),
-        ring_ms: args.time("timeout"),
+        ring_ms,
         meanwhile,
         caller_number: args.text("caller-id"),
         caller_name: args.text("caller-name"),
@@ -127,4 +128,18 @@ fn dial(args: &mut Args, draft: &mut Draft<'_>) -> Option<Op> {
         on: args.branches("on"),
         variables: Vec::new(),
     })))
+}
+
+/// How long each of them rings.
+fn rings(args: &mut Args, draft: &mut Draft<'_>) -> Option<u32> {
+    let place = args.place_of("timeout");
+    let ring_ms = args.time("timeout");
+    if ring_ms == Some(0) {
+        draft.faults.error(
+            place,
+            "'dial' gives up at once: its 'timeout' is 0",
+            "write how long each of them rings, such as \"30 s\"",
+        );
+    }
+    ring_ms
 }

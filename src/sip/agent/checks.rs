@@ -85,9 +85,10 @@ fn required(request: &Message) -> Result<(), Refusal> {
         .headers(Name::Require)
         .filter(|option| {
             let known = |known: &str| option.eq_ignore_ascii_case(known.as_bytes());
-            // Of a registrar alone Path may be required (RFC 3327 §4).
-            let path = *request.method() == Method::Register && known(compose::PATH);
-            !(path || compose::EXTENSIONS.iter().any(|name| known(name)))
+            // Of a registrar alone these may be required (RFC 3327 §4, RFC 5626 §4.2.1).
+            let registers = *request.method() == Method::Register;
+            let registrars = registers && [compose::PATH, compose::OUTBOUND].into_iter().any(known);
+            !(registrars || compose::EXTENSIONS.iter().any(|name| known(name)))
         })
         .map(|option| String::from_utf8_lossy(option).into_owned())
         .collect();

@@ -75,10 +75,10 @@ impl Session {
             Method::Notify => self.notified(core, now, txn, request),
             Method::Options => {
                 if let Some(builder) = core.response(txn, 200) {
-                    let builder = builder
-                        .header(Name::Contact, &*self.contact)
-                        .header(Name::Allow, compose::ALLOW)
-                        .header(Name::Accept, compose::ACCEPT);
+                    let builder = builder.header(Name::Contact, &*self.contact);
+                    let told = compose::abilities().into_iter();
+                    let builder =
+                        told.fold(builder, |b, (name, value)| b.header(name, value.as_slice()));
                     core.respond(now, txn, builder);
                 }
             }

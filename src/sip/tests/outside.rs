@@ -71,12 +71,14 @@ fn what_section_8_2_refuses() {
     assert!(pair.heard(B).is_empty(), "nor told");
     let unsupported = ask(&mut pair, &request("OPTIONS sip:b@192.0.2.2", "u", "Require: x\r\n"));
     assert_eq!(unsupported[0].header(Name::Unsupported), Some(&b"x"[..]));
-    let path = |method: &str| {
-        let first = format!("{method} sip:b@192.0.2.2");
-        request(&first, &format!("path-{method}"), "Require: path\r\n")
-    };
-    assert_eq!(ask(&mut pair, &path("MESSAGE"))[0].status(), Some(420));
-    assert!(ask(&mut pair, &path("REGISTER")).is_empty(), "it goes to the registrar");
+    for option in ["path", "outbound", "outbound, path"] {
+        let asks = |method: &str| {
+            let first = format!("{method} sip:b@192.0.2.2");
+            request(&first, &format!("{option}-{method}"), &format!("Require: {option}\r\n"))
+        };
+        assert_eq!(ask(&mut pair, &asks("MESSAGE"))[0].status(), Some(420), "{option}");
+        assert!(ask(&mut pair, &asks("REGISTER")).is_empty(), "{option}: the registrar's");
+    }
     let packed =
         "Contact: <sip:a@h>\r\nContent-Encoding: gzip\r\nContent-Type: application/sdp\r\n";
     let packed = ask(&mut pair, &request("INVITE sip:b@192.0.2.2", "packed", packed));

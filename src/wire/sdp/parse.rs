@@ -51,6 +51,14 @@ pub enum SdpError {
     },
 }
 
+impl SdpError {
+    /// Whether it may be a description, of more than we look at.
+    pub fn is_of_limits(self) -> bool {
+        use SdpError::*;
+        matches!(self, TooLong(_) | TooManyLines | TooManyMedia | TooManyFormats { .. })
+    }
+}
+
 impl fmt::Display for SdpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
