@@ -412,6 +412,10 @@ section! {
         /// is in the phone's context and may do what the phone may. A caller's number can be forged where
         /// the gateway's network does not check it.
         mobile_calls: bool = "false", live;
+        /// Where its devices registered with different `q` (RFC 3261 §20.10): how long those of the highest ring before
+        /// the next are rung in their place. They are at once when all of the higher have failed, unless one refuses for
+        /// everywhere (6xx). `"0 s"`: all ring together, as they always do for a queue's caller.
+        q_after: Duration = "\"0 s\"" in ["\"0 s\"", "\"2 min\""], live;
         /// How many devices may be registered under the number at once.
         max_contacts: u32 = "5" in ["1", "20"], live;
     }

@@ -1,6 +1,7 @@
 //! One call under way: the model of its parties, the plan that runs for it, and what the plan's
 //! present step waits for.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::base::{CallId, LegId, PlayId, RecordingId, Time};
@@ -9,6 +10,7 @@ use crate::call::{Call, Device, Dialling};
 use crate::config::Language;
 use crate::dialplan::effect::{Dial, Item, Keys, Target};
 use crate::dialplan::{Interp, Plan};
+use crate::sip::Binding;
 use crate::trunk::Overflow;
 use crate::wire::q850::Cause;
 
@@ -141,10 +143,23 @@ pub struct Dialing {
     pub ways: Vec<Way>,
     /// How it came to those who are rung that the plan did not name.
     pub diverted: Vec<Diversion>,
+    /// The devices of phones that are rung in turn.
+    pub later: Vec<Later>,
     /// Whereto else a phone's 3xx sends the call, should the leg that was made for it fail.
     pub instead: Vec<(LegId, Vec<Instead>)>,
     /// The leg whose early media the caller hears.
     pub early: Option<LegId>,
+}
+
+/// What is left of a phone's devices, where they are rung in turn.
+#[derive(Clone, Debug)]
+pub struct Later {
+    /// The phone.
+    pub phone: String,
+    /// Those of one `q` each, the highest first.
+    pub tiers: VecDeque<Vec<Binding>>,
+    /// When the next are rung in place of those who ring.
+    pub due: Time,
 }
 
 /// The way of a leg over the gateways of a trunk.

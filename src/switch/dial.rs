@@ -33,6 +33,7 @@ impl Switch {
             legs: Vec::new(),
             ways: Vec::new(),
             diverted: Vec::new(),
+            later: Vec::new(),
             instead: Vec::new(),
             early: None,
         }));
@@ -100,6 +101,10 @@ impl Switch {
                         dialing.hunt.rings_until(leg, until);
                     }
                     dialing.legs.push((leg, target));
+                    // A mobile rings on beside the next devices.
+                    if self.legs.get(&leg).is_some_and(|leg| leg.gateway.is_none()) {
+                        dialing.limit(leg);
+                    }
                 }
             }
             Err(failure) => dialing.hunt.refused(failure),
@@ -188,7 +193,7 @@ impl Switch {
     /// A called leg is out: refused, unreachable, or of no use.
     pub(super) fn leg_failed(&mut self, now: Now, leg_id: LegId, failure: Failure) {
         let Some(id) = self.legs.get(&leg_id).map(|leg| leg.call) else { return };
-        if !self.overflows(now, leg_id, failure) {
+        if !self.overflows(now, leg_id, failure) && !self.turns_to_next(now, leg_id, failure) {
             self.diverts(now, leg_id, failure);
         }
         self.offer_failed(now, id, leg_id, failure);
@@ -205,6 +210,7 @@ impl Switch {
 
     /// The group's time is over.
     pub(super) fn dial_wake(&mut self, now: Now, id: CallId) {
+        self.devices_due(now, id);
         let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else {
             return;
         };

@@ -497,7 +497,7 @@ fn chain(diverted: &[Diversion], number: &str) -> usize {
 }
 
 /// The phone whose leg it is.
-fn phone_of(dialing: &Dialing, leg: LegId) -> Option<String> {
+pub(super) fn phone_of(dialing: &Dialing, leg: LegId) -> Option<String> {
     match dialing.legs.iter().find(|(own, _)| *own == leg)? {
         (_, Target::Phone { number }) => Some(number.clone()),
         _ => None,

@@ -55,6 +55,7 @@ mod forwarding;
 mod holding;
 mod house;
 mod identity;
+mod in_turn;
 mod info_keys;
 pub mod io;
 mod keeping;

@@ -38,12 +38,29 @@ impl Switch {
             let absent = Err(failure(Cause::SUBSCRIBER_ABSENT, 480));
             return mobile.unwrap_or(absent).map(|leg| vec![leg]);
         }
+        let bindings = self.first_devices(now, id, &phone, bindings);
+        let mut legs = self.ring_bindings(now, id, &phone, bindings);
+        if legs.is_empty() {
+            let others = self.later_devices(id, number);
+            legs = self.ring_bindings(now, id, &phone, others);
+        }
+        Ok(legs.into_iter().chain(mobile.and_then(Result::ok)).collect())
+    }
+
+    /// A leg to each of these devices of a phone.
+    pub(super) fn ring_bindings(
+        &mut self,
+        now: Now,
+        id: CallId,
+        phone: &Phone,
+        bindings: Vec<Binding>,
+    ) -> Vec<LegId> {
         let legs = bindings.into_iter().filter_map(|binding| {
-            let device = Device::Phone { number: number.into() };
-            let carrier = Carrier::Phone(&phone, &binding);
+            let device = Device::Phone { number: phone.number.to_string() };
+            let carrier = Carrier::Phone(phone, &binding);
             self.ring_device(now, id, device, binding.contact.clone(), binding.way(), carrier)
         });
-        Ok(legs.chain(mobile.and_then(Result::ok)).collect())
+        legs.collect()
     }
 
     /// A leg to the device of a phone that registered last. `false`: there is none, or no place for it.

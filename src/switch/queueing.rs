@@ -245,8 +245,8 @@ impl Switch {
                 auto_answer: customer,
                 headers: Vec::new(),
             };
-            let (legs, ways, diverted, instead) = Default::default();
-            let dialing = Dialing { hunt, dial, legs, ways, diverted, instead, early: None };
+            let (legs, ways, diverted, later, instead) = Default::default();
+            let dialing = Dialing { hunt, dial, legs, ways, diverted, later, instead, early: None };
             active.doing = Doing::Dialling(Box::new(dialing));
         }
         match self.ring_one(now, id, &Target::Phone { number: phone }) {

@@ -170,3 +170,56 @@ fn after_a_restart_a_registration_ends_when_it_was_promised() {
     assert_eq!(until(&next), Some(Time::from_millis(400_000)));
     assert_eq!(written(&next)[0].0, 390);
 }
+
+/// RFC 3261 §16.6: a phone's devices in turn, by the `q` that each registered with.
+#[test]
+fn devices_of_one_phone_ring_in_turn_by_their_q() {
+    let registered = |after: u64| {
+        let mut rig = rig();
+        let mut own = rig.switch.config.clone();
+        own.phones[0].q_after = Duration::from_secs(after);
+        let plan = rig.switch.plan.clone();
+        rig.input(Input::Reload(Box::new(own), plan));
+        // Two of the lower preference, one of the highest.
+        let more =
+            format!("Contact: <sip:1001@{OTHER}>;q=0.5\r\nContact: <sip:1001@{THIRD}>;q=0.5\r\n");
+        request(&mut rig, PHONE, "1001", "REGISTER sip:10.0.0.1", "1001@10.0.0.1", &more);
+        rig.invite(A, "5@", "1001");
+        rig
+    };
+    let rung = |rig: &Rig| [PHONE, OTHER, THIRD].map(|at| rig.invites_to(at).len());
+    let cancelled = |rig: &Rig| {
+        let sent = rig.sent.iter().filter(|(_, m)| *m.method() == Method::Cancel && m.is_request());
+        sent.map(|(at, _)| at.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(rung(&registered(0)), [1, 1, 1], "together");
+
+    let mut rig = registered(5);
+    assert_eq!(rung(&rig), [1, 0, 0]);
+    let first = rig.invites_to(PHONE)[0].clone();
+    rig.answer(PHONE, &first, 486, "");
+    assert_eq!((rung(&rig), rig.finals_to(A)), ([1, 1, 1], vec![]), "refused: the next at once");
+    for at in [OTHER, THIRD] {
+        let next = rig.invites_to(at)[0].clone();
+        assert!(rig.finals_to(A).is_empty());
+        rig.answer(at, &next, 486, "");
+    }
+    assert_eq!(rig.finals_to(A), [486], "none is left");
+
+    let mut rig = registered(5);
+    let first = rig.invites_to(PHONE)[0].clone();
+    rig.answer(PHONE, &first, 180, "Contact: <sip:10.0.0.22>\r\n");
+    rig.run(Duration::from_millis(5_100));
+    assert_eq!((rung(&rig), cancelled(&rig)), ([1, 1, 1], vec![PHONE.to_owned()]), "in its place");
+    rig.answer(PHONE, &first, 487, "");
+    let next = rig.invites_to(THIRD)[0].clone();
+    rig.accept(THIRD, &next);
+    assert_eq!(rig.finals_to(A), [200]);
+    assert_eq!(cancelled(&rig).len(), 1, "the other has not answered yet");
+    rig.input(Input::EndCalls);
+
+    let mut rig = registered(5);
+    let first = rig.invites_to(PHONE)[0].clone();
+    rig.answer(PHONE, &first, 603, "");
+    assert_eq!((rung(&rig), rig.finals_to(A)), ([1, 0, 0], vec![603]), "for everywhere");
+}
