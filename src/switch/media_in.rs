@@ -225,23 +225,31 @@ impl Switch {
         }
     }
 
+    /// Whether a tone that is heard of a leg is taken for a voice that sounds like one: it agreed on telephone-events, and
+    /// nobody waits for its keys.
+    fn is_a_voice(&self, leg_id: LegId) -> bool {
+        let Some(leg) = self.legs.get(&leg_id).filter(|leg| leg.tones_until_event()) else {
+            return false;
+        };
+        let plan_takes = self.calls.get(&leg.call).is_some_and(|it| it.takes_keys_of(leg_id));
+        !(plan_takes || leg.confirm != Confirm::No)
+    }
+
     fn key(&mut self, now: Now, leg_id: LegId, key: Pressed) {
         let Pressed { digit, by, .. } = key;
+        if by == DigitBy::InBand && self.is_a_voice(leg_id) {
+            return;
+        }
         let asking = self.is_asking(leg_id);
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         if leg.stage == Stage::Over {
             return;
         }
         leg.keys_by_info |= by == DigitBy::Info;
-        let id = leg.call;
-        let plan_takes = self.calls.get(&id).is_some_and(|active| active.takes_keys_of(leg_id));
-        let waited_for = plan_takes || leg.confirm != Confirm::No;
-        if by == DigitBy::InBand && leg.tones_until_event() && !waited_for {
-            return; // a voice that sounds like one
-        }
         if !leg.one_key.counts(now.at, digit, by) {
             return;
         }
+        let id = leg.call;
         let table = if asking { &self.asking_features } else { &self.features };
         let dialled = leg.keys.digit(digit, now.at, table);
         let progress = leg.keys.progress(table);
