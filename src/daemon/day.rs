@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::exchange::Inputs;
 use crate::store::{Journal, Records};
-use crate::switch::Input;
+use crate::switch::{DaySoFar, Input};
 
 /// How often the records are looked at until they have the start.
 const LOOK: Duration = Duration::from_millis(500);
@@ -25,7 +25,9 @@ pub(super) async fn tell(journal: Journal, database: PathBuf, first: u64, inputs
         if journal.has_former() {
             // What keeps the records from being read is told where calls' own rows are.
             match read().await {
-                Ok(day) if day.seq >= first => break Input::Day(Box::new(day)),
+                Ok((seq, rows)) if seq >= first => {
+                    break Input::Day(Box::new(DaySoFar { seq, rows }));
+                }
                 _ => {}
             }
         }

@@ -289,15 +289,15 @@ mod tests {
         let of_book = are_kept(&kept, &book);
         assert!(of_book > 200, "{of_book}");
         // What a switch that starts is told of its queues: all of it, and up to which fact.
-        let day = block(async {
+        let (seq, day) = block(async {
             Records::open(&path).await.unwrap().figures_of_queues(i64::MIN).await.unwrap()
         });
         let mut of_queues = Book::default();
-        day.rows.into_iter().for_each(|delta| of_queues.add(delta));
+        day.into_iter().for_each(|delta| of_queues.add(delta));
         book.forget(crate::report::Kind::Agent);
         book.forget(crate::report::Kind::Team);
         book.forget(crate::report::Kind::Trunk);
-        assert_eq!((of_queues, day.seq), (book, 2_100));
+        assert_eq!((of_queues, seq), (book, 2_100));
 
         let count = block(async {
             let mut database = Database::open(&path).await.unwrap();

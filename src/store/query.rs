@@ -12,7 +12,6 @@ use super::database::{Trouble, schema, sort};
 use super::row::from_row;
 use crate::base::{CallId, Wall};
 use crate::report::{Delta, Kind, Measure, Subject};
-use crate::switch::DaySoFar;
 use crate::switch::messages::Held;
 use crate::switch::recovery::KeptBinding;
 
@@ -460,8 +459,8 @@ impl Records {
         query.fetch_all(&self.pool).await.map_err(self.sorted())
     }
 
-    /// The figures of queues from a moment on, and up to which fact they are.
-    pub async fn figures_of_queues(&self, from: i64) -> Result<DaySoFar, Trouble> {
+    /// Up to which fact figures are counted, and those of queues from a moment on.
+    pub async fn figures_of_queues(&self, from: i64) -> Result<(u64, Vec<Delta>), Trouble> {
         // Both of one moment, whatever is written meanwhile.
         let mut reading = self.pool.begin().await.map_err(self.sorted())?;
         let last = sqlx::query_scalar::<_, i64>("SELECT seq FROM events ORDER BY id DESC LIMIT 1");
@@ -475,7 +474,7 @@ impl Records {
             Some(Delta { subject: Subject::new(Kind::Queue, &name), start, measure, value })
         };
         let seq = last.and_then(|seq| u64::try_from(seq).ok()).unwrap_or(0);
-        Ok(DaySoFar { seq, rows: rows.into_iter().filter_map(delta).collect() })
+        Ok((seq, rows.into_iter().filter_map(delta).collect()))
     }
 
     /// When the first and the last quarter of an hour begins of which there are figures of a kind; `None`: there
