@@ -90,7 +90,7 @@ fn objects() -> Value {
 
 /// The routes of this file.
 pub(super) fn routes() -> Vec<Route> {
-    let of = |route: Route| Route { tag: "care line", refuses: &[404, 422, 503], ..route };
+    let of = |route: Route| Route { tag: "care line", ..route };
     vec![
         of(Route {
             summary: "The subscribers, by their numbers",
@@ -108,6 +108,7 @@ pub(super) fn routes() -> Vec<Route> {
             roles: SEES,
             params: &[NUMBER],
             gives: Gives::json(200, any_object),
+            refuses: &[404, 422, 503],
             ..Route::get("/v1/subscribers/{number}", "GetSubscriber", || get(one))
         }),
         of(Route {
@@ -121,7 +122,7 @@ pub(super) fn routes() -> Vec<Route> {
                 || json!({ "type": "object", "additionalProperties": { "type": "string", "maxLength": 4_000 } }),
             ),
             gives: Gives::json(200, done),
-            refuses: &[400, 408, 413, 415, 422, 503],
+            refuses: &[404, 422, 503],
             ..Route::get("/v1/subscribers/{number}", "PutSubscriber", || put(change))
         }),
         of(Route {
@@ -130,6 +131,7 @@ pub(super) fn routes() -> Vec<Route> {
             roles: CHANGES,
             params: &[NUMBER],
             gives: Gives::json(200, done),
+            refuses: &[404, 422, 503],
             ..Route::get("/v1/subscribers/{number}", "RemoveSubscriber", || delete(remove))
         }),
     ]

@@ -59,7 +59,7 @@ fn report(belfry: &Appliance, kind: &str) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}{out:?}"))
 }
 
-/// R25: at the first start the last day's report is made, and again after a restart none; supervisors of all fetch it.
+/// R25: at the first start the last day's report is made, once and in both forms; supervisors of all fetch it.
 fn reports_are_kept(belfry: &Appliance, at: SocketAddr) {
     let (_, all) = wait_for(PATIENCE, || {
         let (status, all) = ask(at, BOSS, "GET", "/v1/reports", None);

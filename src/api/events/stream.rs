@@ -413,3 +413,25 @@ async fn talk(io: TokioIo<hyper::upgrade::Upgraded>, mut events: Stream) {
     }
     let _ = timeout(Duration::from_secs(1), sink.close()).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_only_looks_on_gets_no_notes() {
+        let with = |roles: &[Role]| Rights { roles: roles.to_vec(), ..Rights::default() };
+        assert!(!sees_notes(&with(&[Role::Read])));
+        for role in [Role::Agent, Role::Supervisor, Role::Admin] {
+            assert!(sees_notes(&with(&[Role::Read, role])), "{role:?}");
+        }
+        let event =
+            Event { text: "the bell is silent".into(), code: "17".into(), ..Event::default() };
+        let written = |notes| serde_json::to_value(seen(&event, notes)).expect("JSON");
+        assert_eq!(written(true)["text"], "the bell is silent");
+        assert_eq!(
+            (&written(false)["text"], &written(false)["code"]),
+            (&Value::Null, &"17".into())
+        );
+    }
+}
