@@ -29,7 +29,8 @@ fn unanswered(config: &Config, plan: &Plan, name: &str) -> Vec<Fault> {
     let of_gateways: Vec<&str> = config.gateways.iter().map(|own| own.context.as_str()).collect();
     let of_phones = config.phones.iter().map(|own| own.context.as_str());
     let mut all: Vec<&str> = of_phones.chain(of_gateways.iter().copied()).collect();
-    (all.sort_unstable(), all.dedup()).1;
+    all.sort_unstable();
+    all.dedup();
     // A bell's number is called over a gateway, where there is one; what units with SIP call may stand in any context.
     let of_bells = if of_gateways.is_empty() { &all } else { &of_gateways };
     let care = &config.care;
