@@ -139,8 +139,12 @@ impl Centre {
     /// Puts a caller into the bin that is right now. Who does not work is waited for by nobody.
     pub(super) fn wait(&mut self, now: Time, call: CallId) {
         let Some(caller) = self.callers.get(&call) else { return };
+        // After a reload he may serve other queues.
         let works = |id: &AgentId| {
-            self.seats.get(id).is_some_and(|seat: &Seat| seat.agent.state.is_working())
+            self.seats.get(id).is_some_and(|seat: &Seat| {
+                let serves = seat.member.iter().any(|member| member.queue == caller.queue);
+                serves && seat.agent.state.is_working()
+            })
         };
         let Some(queue) = self.queues.get(&caller.queue) else { return };
         let held = now < caller.entered + queue.terms.last_agent;

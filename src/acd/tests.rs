@@ -801,6 +801,27 @@ fn queues_and_regions_that_go_leave_nothing() {
     assert_eq!((centre.regions.len(), centre.index.len()), (2, 2));
 }
 
+/// Nor does an agent who serves the queue no more: who waited for him, having been served by him last, is everybody's.
+#[test]
+fn an_agent_who_serves_other_queues_now_holds_nobody() {
+    let mut centre = Centre::new(Rng::from_seed(1));
+    centre.configure(Time::ZERO, house(&[1, 3]));
+    let at = |s: u64| Time::from_millis(s * 1_000);
+    let first = centre.sign_in(at(1), "7001", "1234", "1001").expect("right");
+    centre.enter(at(2), "care", entry(1, "139")).expect("let in");
+    assert!(centre.answered(at(3), CallId::new(Wall(1), 1), first));
+    centre.call_over(at(4), CallId::new(Wall(1), 1));
+    // He writes, and is waited for; another one is ready.
+    centre.sign_in(at(5), "7003", "1234", "1003").expect("right");
+    centre.enter(at(6), "care", entry(2, "139")).expect("let in");
+    let offered = |what: &What| matches!(what, What::Offered { agent, .. } if agent == "7003");
+    assert!(!events(&mut centre).iter().any(offered), "he is held");
+    let mut other = house(&[1, 3]);
+    other.agents[0].skills.clear();
+    centre.configure(at(7), other);
+    assert!(events(&mut centre).iter().any(offered));
+}
+
 /// Who waits for agents of a region that is no more is everybody's.
 #[test]
 fn a_region_that_goes_holds_nobody() {
