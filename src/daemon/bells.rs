@@ -144,7 +144,7 @@ mod tests {
         let plan = format!("{}{all}", route("gateway", "to = \"8009000\"", dial));
         let said = told(care, &plan);
         assert!(said.len() == 1 && said[0].contains("calls 8009001 comes to nobody"), "{said:?}");
-        assert!(said[0].starts_with("belfry.toml:9:"), "{said:?}");
+        assert!(said[0].starts_with("belfry.toml:10:"), "{said:?}");
         let plan = format!("{}{all}", route("gateway", "var = { case = \"/.+/\" }", dial));
         assert_eq!(told(care, &plan), Vec::<String>::new());
         let there = route("bells", "", "{ call = \"alarm\" }");
