@@ -323,7 +323,7 @@ pub(in crate::daemon) fn rows(config: &Config) -> Result<String, String> {
         ]);
     }
     let head = ["REPORT", "OF", "EACH", "LAST", "MADE", "NEXT", "KEPT"];
-    Ok(render::table(&head, cells.into_iter(), "no report is made by itself: add [[report]]"))
+    Ok(render::table(&head, cells, "no report is made by itself: add [[report]]"))
 }
 
 /// `belfry report kept`: the files.
@@ -355,7 +355,7 @@ pub(super) fn list(args: &cli::Report, config: &Config, zone: &TimeZone) -> Resu
     }
     let head = ["REPORT", "PERIOD", "MADE", "FILE"];
     let none = "no report is kept yet: [[report]] says which are made, 'show reports' when";
-    outln!("{}", render::table(&head, cells.into_iter(), none).trim_end());
+    outln!("{}", render::table(&head, cells, none).trim_end());
     Ok(())
 }
 
