@@ -35,11 +35,11 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("schema_18.sql"),
     include_str!("schema_19.sql"),
     include_str!("schema_20.sql"),
-    include_str!("schema_25.sql"),
-    include_str!("schema_23.sql"),
     include_str!("schema_21.sql"),
     include_str!("schema_22.sql"),
+    include_str!("schema_23.sql"),
     include_str!("schema_24.sql"),
+    include_str!("schema_25.sql"),
 ];
 
 /// Marks the file as ours (SQLite's `application_id`): "Blfr".

@@ -1,5 +1,6 @@
--- Until when figures are days and no quarters of an hour any more, by kind: milliseconds since 1970.
-CREATE TABLE figures_days (
-    kind  TEXT PRIMARY KEY,      -- queue, agent, team, trunk
-    until INTEGER NOT NULL
-);
+-- What of the care line is over is found by when it was, so that it can go when its time is past.
+CREATE INDEX cases_closed ON cases (closed) WHERE closed IS NOT NULL;
+CREATE INDEX check_ins_over ON check_ins (due) WHERE state <> 'missed';
+CREATE INDEX care_calls_over ON care_calls (over) WHERE over IS NOT NULL;
+CREATE INDEX units_seen_wall ON units_seen (wall);
+CREATE INDEX reports_loose ON reports (wall) WHERE "case" IS NULL;

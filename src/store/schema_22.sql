@@ -1,3 +1,4 @@
--- What the agent has noted beside the code of what a call was about (R24).
-
-ALTER TABLE wrap_ups ADD COLUMN text TEXT NOT NULL DEFAULT '';
+-- What an agent who has a caller will be in when that is over: a wish outlasts a restart (R2).
+ALTER TABLE agent_states ADD COLUMN pending TEXT NOT NULL DEFAULT '';          -- as its facts say it; empty: nothing
+ALTER TABLE agent_states ADD COLUMN pending_reason TEXT NOT NULL DEFAULT '';
+ALTER TABLE agent_states ADD COLUMN pending_code INTEGER NOT NULL DEFAULT 0;   -- of a break; 0: none
