@@ -257,7 +257,7 @@ impl Switch {
     pub(super) fn quit_room_of(&mut self, now: Now, id: CallId) {
         let Some(active) = self.calls.get_mut(&id) else { return };
         let leg = active.subject();
-        if !self.legs.get(&leg).is_some_and(|leg| leg.room.is_some()) {
+        if self.legs.get(&leg).is_none_or(|leg| leg.room.is_none()) {
             return;
         }
         if matches!(active.doing, Doing::Conferring { .. }) {
