@@ -13,5 +13,3 @@ INSERT INTO troubles_of_devices
     SELECT account, trouble, '?', '', '', since FROM unit_troubles;
 DROP TABLE unit_troubles;
 ALTER TABLE troubles_of_devices RENAME TO unit_troubles;
--- Strangers' rows of when a unit was heard go with the records of calls.
-CREATE INDEX units_seen_wall ON units_seen (wall);
