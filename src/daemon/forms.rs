@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn what_is_no_form_is_refused_in_words() {
         for (body, told) in [
-            (json!({ "questions": [] }), "asks nothing"),
+            (json!({ "questions": [] }), "one question at least"),
             (json!({ "questions": [{ "name": "a b", "text": "t" }] }), "name"),
             (json!({ "pass": 101, "questions": [{ "name": "a", "text": "t" }] }), "100"),
             (
