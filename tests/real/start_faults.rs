@@ -209,7 +209,7 @@ fn a_group_that_is_not_there() {
     let answers = || Some(ask("show alarms")).filter(|answer| answer.success);
     let alarms = wait_for(PATIENCE, answers).unwrap_or_else(|| panic!("{}", serve.printed()));
     assert!(alarms.printed.contains("files_faulty"), "{}", alarms.printed);
-    assert!(serve.printed().contains("is for its user and root alone"), "{}", serve.printed());
+    assert!(serve.printed().contains("is for Belfry's user and root alone"), "{}", serve.printed());
     let text = std::fs::read_to_string(dir.path().join("belfry.toml")).expect("it is there");
     let socket = text.split("socket = \"").nth(1).and_then(|rest| rest.split('"').next());
     let mode = std::fs::metadata(socket.expect("[console] socket")).expect("it is there");
