@@ -322,10 +322,17 @@ impl Centre {
                 }
             }
             Ok(agent) => {
-                if let Some(other) = self.by_phone.get(phone).copied().filter(|o| *o != agent) {
+                let other = self.by_phone.get(phone).copied().filter(|other| *other != agent);
+                if let Some(other) = other {
+                    // Nobody who waits is put out between two shifts: the next one sits here already.
+                    self.moving = Some(other);
                     _ = self.change(now, other, Input::SignOut, Cause::Displaced);
+                    self.moving = None;
                 }
                 self.comes_to(now, agent, phone);
+                if let Some(other) = other {
+                    self.stopped_working(now, other);
+                }
                 self.settle(now);
             }
             Err(why) => {

@@ -67,6 +67,15 @@ impl Centre {
             _ => (seat.uncoded, false),
         };
         let silent = said.code.is_empty() && said.text.is_empty();
+        let present = match seat.agent.state {
+            AgentState::WorkingAfterCall { call, .. }
+            | AgentState::Busy(Busy::Talking { call, .. }) => Some(call),
+            _ => None,
+        };
+        // Done with a call of before is not done with this one.
+        if silent && said.call.is_some() && said.call != present {
+            return Err(NoWrapUp::NothingToFinish);
+        }
         let is_meant = |call: CallId| said.call.is_none_or(|own| own == call);
         match about.filter(|(call, _)| is_meant(*call)) {
             Some(about) if !silent => self.tell_wrap_up(now, agent, about, said)?,

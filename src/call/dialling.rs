@@ -124,6 +124,11 @@ impl<T> Dialling<T> {
         }
     }
 
+    /// Whether the present group's time is over at `now`, with nobody who is still asked.
+    pub fn is_over(&self, now: Time) -> bool {
+        self.asked.is_empty() && now >= self.deadline
+    }
+
     /// These are tried next, before the groups that wait.
     pub fn insert(&mut self, group: Vec<T>) {
         self.groups.push_front(group);

@@ -58,6 +58,7 @@ fn unanswered(config: &Config, plan: &Plan, name: &str) -> Vec<Fault> {
     let wrong = bells.chain(others).filter(|(_, number, contexts)| in_vain(contexts, number));
     let said = |(key, number, contexts): (&'static str, String, &Vec<&str>)| {
         let mut contexts = contexts.clone();
+        contexts.sort_unstable();
         contexts.dedup();
         let what = format!(
             "[care] {key}: an alarm that calls {number} comes to nobody: the dialplan refuses it, or has no route for it (context {})",
@@ -81,7 +82,11 @@ fn nobody_on_duty(config: &Config, plan: &Plan, name: &str) -> Vec<Fault> {
         let what = "[care] has no `phones`: an alarm that brings no call (smoke, a missed check-in) rings nobody while no agent \
                     is signed in";
         let remedy = "write phones = [\"1001\"] in [care], with the phones that are on duty then";
-        let key = if care.number.is_some() { "number" } else { "bells" };
+        let key = match (&care.number, &care.call) {
+            (Some(_), _) => "number",
+            (None, Some(_)) => "call",
+            (None, None) => "bells",
+        };
         return vec![fault(config, name, key, (what.into(), remedy.into()))];
     };
     let mut faults = Vec::new();

@@ -35,7 +35,9 @@ pub(super) fn statements(wall: Wall, scored: &Scored) -> Vec<Statement<'_>> {
             .bind(scored.corrects.as_deref()),
     ];
     if let Some(former) = &scored.corrects {
-        let update = "UPDATE scores SET corrected_by = ? WHERE score = ? AND corrected_by IS NULL";
+        // Only by one that stands: another may have had its id before.
+        let update = "UPDATE scores SET corrected_by = ?1 WHERE score = ?2 AND corrected_by IS NULL \
+                      AND EXISTS (SELECT 1 FROM scores AS own WHERE own.score = ?1 AND own.corrects = ?2)";
         all.push(query(update).bind(&scored.score).bind(former));
     }
     all

@@ -314,16 +314,17 @@ impl Active {
     pub fn end_cause(&self) -> Cause {
         self.last_cause.or(self.talk_cause).unwrap_or(Cause::NORMAL_CLEARING)
     }
-    /// Whether keys of `leg` are the plan's: it runs for that party, who neither talks nor waits for somebody's answer.
+    /// Whether keys of `leg` are the plan's: it runs for that party, who neither talks nor waits for somebody's answer. Who
+    /// waits in a queue has its keys while agents' phones ring, too.
     pub fn takes_keys_of(&self, leg: LegId) -> bool {
-        let among_people = matches!(
-            self.doing,
-            Doing::Dialling(_)
-                | Doing::Talking { .. }
-                | Doing::Parked { .. }
-                | Doing::Conferring { .. }
-                | Doing::Ending
-        );
+        let among_people = match self.doing {
+            Doing::Dialling(_) => self.queued.is_none(),
+            Doing::Talking { .. }
+            | Doing::Parked { .. }
+            | Doing::Conferring { .. }
+            | Doing::Ending => true,
+            _ => false,
+        };
         self.subject() == leg && !among_people
     }
     /// Gives up what the present step waits for: a talk's time counts, whoever ended it. Gives the

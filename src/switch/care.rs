@@ -518,8 +518,8 @@ impl Switch {
         if let (Some(case), Meaning::Alarm(_), false) = (case, meaning, repeat) {
             self.care.duty.anew(case);
             if protocol != Protocol::Centre {
-                // Its line is wanted for the talk.
-                self.reminders_ring_no_more(now, account);
+                // Its line is wanted for the talk; a contact is a person more who looks after it.
+                self.reminders_ring_no_more(now, account, false);
             }
         }
         if let (Some(case), Meaning::Alarm(need)) = (case, meaning) {

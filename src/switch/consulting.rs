@@ -434,6 +434,7 @@ impl Switch {
     /// First and third talk on, in the talk of before; the asker goes.
     fn hand_over(&mut self, now: Now, id: CallId, third: LegId) {
         let Some(asker) = self.consulting_of(id).map(|c| c.who.asker) else { return };
+        self.first_waits(now, id, false);
         self.leave_together(id);
         self.part(now, id, asker);
         let Some(ended) = self.end_consulting(now, id, Cause::NORMAL_CLEARING) else { return };

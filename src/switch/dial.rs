@@ -48,6 +48,8 @@ impl Switch {
     fn next_group(&mut self, now: Now, id: CallId) -> Option<Happening> {
         loop {
             let Doing::Dialling(dialing) = &mut self.calls.get_mut(&id)?.doing else { return None };
+            // Devices that were to ring later are of the group that is over.
+            dialing.later.clear();
             let targets = match dialing.hunt.next_group(now.at) {
                 Ok(targets) => targets,
                 Err(_) if self.offers_over(now, id) => return None,

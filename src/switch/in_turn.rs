@@ -62,18 +62,25 @@ impl Switch {
             dialing.later.retain(|later| later.phone != number);
             return false;
         }
+        let Some(dialing) = self.dialing(id) else { return false };
+        // A mobile rings beside all of them.
+        let is_device = |leg: &LegId| self.legs.get(leg).is_some_and(|leg| leg.gateway.is_none());
         let other = |(leg, _): &(LegId, Target)| {
             *leg != leg_id
                 && dialing.hunt.rings(*leg)
                 && phone_of(dialing, *leg).as_ref() == Some(&number)
+                && is_device(leg)
         };
-        let alone = !dialing.legs.iter().any(other);
-        dialing.hunt.rings(leg_id) && alone && self.ring_next_devices(now, id, &number)
+        let was_last = dialing.hunt.rings(leg_id) && !dialing.legs.iter().any(other);
+        was_last && self.ring_next_devices(now, id, &number)
     }
 
     /// The time of some devices is over: the next are rung, before those are cancelled.
     pub(super) fn devices_due(&mut self, now: Now, id: CallId) {
-        let Some(dialing) = self.dialing(id) else { return };
+        // What is due as its group ends would be rung to be cancelled at once.
+        let Some(dialing) = self.dialing(id).filter(|dialing| !dialing.hunt.is_over(now.at)) else {
+            return;
+        };
         let due =
             dialing.later.iter().filter(|later| later.due <= now.at && !later.tiers.is_empty());
         let due: Vec<String> = due.map(|later| later.phone.clone()).collect();

@@ -416,8 +416,8 @@ impl Switch {
             Input::Campaigns(told) => self.campaigns_told(now, *told),
             Input::Subscribers(update) => self.subscribers_changed(now, *update),
             Input::SignedIn(rows) => self.agents_restored(now, rows),
-            // The last that the records tell at the start.
             Input::Day(day) => self.figures.told(*day),
+            // The last that the records tell at the start.
             Input::CallBacks(rows) => {
                 self.restored = true;
                 self.backs_restored(now, rows);

@@ -601,7 +601,9 @@ impl Runs {
             run.begin_step(now, nth, &self.resources, at);
             run.list.retain(|person| busy.contains(&person.number));
             if !run.list.is_empty() {
+                // His time begins with the call, not with the pause before it.
                 run.not_before = now.at + BUSY;
+                run.until = run.until + BUSY;
                 self.write(now, case, Event::Step { nth });
                 return true;
             }

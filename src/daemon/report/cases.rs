@@ -241,6 +241,8 @@ fn called_out(event: &EventRow) -> Option<String> {
         "reminder" => "a reminder of the check-in",
         "contact" => "a contact of who has not checked in",
         "plan" => "called by the plan",
+        "duty" => "who is on duty",
+        "care-call" => "a call on a schedule",
         other => other,
     };
     Some(if nth > 1 { format!("{why}, attempt {nth}") } else { why.to_owned() })

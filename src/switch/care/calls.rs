@@ -204,13 +204,15 @@ impl Switch {
         }
     }
 
-    /// Who has given a sign of life is not reminded any more, nor are contacts rung for it; who has answered goes on.
-    pub(super) fn reminders_ring_no_more(&mut self, now: Now, account: &str) {
+    /// Who has given a sign of life is not reminded any more, nor are `contacts` rung for it; who has answered goes on.
+    pub(super) fn reminders_ring_no_more(&mut self, now: Now, account: &str, contacts: bool) {
         let rings = |call: &CallId| {
             self.calls.get(call).is_some_and(|active| active.interp.is_none() && !active.planless)
         };
-        let of_it = |out: &CallOut| {
-            out.account == account && matches!(out.why, Why::Reminder { .. } | Why::Contact { .. })
+        let of_it = |out: &CallOut| match out.why {
+            Why::Reminder { .. } => out.account == account,
+            Why::Contact { .. } => contacts && out.account == account,
+            _ => false,
         };
         let own = self.care.calls.iter().filter(|(_, out)| of_it(out));
         let ringing: Vec<CallId> = own.map(|(call, _)| *call).filter(rings).collect();

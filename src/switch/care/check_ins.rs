@@ -51,7 +51,7 @@ impl Switch {
         let Some(Signed { due, late }) = self.care.check_ins.sign(now, account, way) else {
             return;
         };
-        self.reminders_ring_no_more(now, account);
+        self.reminders_ring_no_more(now, account, true);
         let settled = self.care.check_ins.settled(account).unwrap_or(due);
         let name = self.care.home_of(account).unwrap_or_default().name;
         let what = CareFact::CheckedIn {

@@ -106,6 +106,8 @@ impl Switch {
             active.interp = None;
         }
         self.offer_dials(now, id, case);
+        // The phones are free for the next case.
+        self.duty_due(now);
         true
     }
 
