@@ -677,6 +677,21 @@ fn who_was_busy_is_called_once_more_before_all_is_done() {
     assert_eq!((does(&mut runs), runs.of(5)), (vec![], Some(("fall", None))), "once");
 }
 
+/// The pause before the second call is none of the step's time.
+#[test]
+fn who_was_busy_is_called_once_more_in_a_short_step_too() {
+    let mut short = step("contacts", vec![Whom::Contacts]);
+    short.within = Duration::from_secs(20);
+    let mut runs = runs(plan(vec![short]));
+    runs.begin(at(0), 5, subject(&["1"]), "fall", "").unwrap();
+    assert_eq!(does(&mut runs), ["call 1"]);
+    runs.call_over(at(1), 5, "1", Outcome::Busy);
+    runs.wake(at(22));
+    assert_eq!((does(&mut runs), runs.of(5)), (vec![], Some(("fall", Some("contacts")))));
+    runs.wake(at(31));
+    assert_eq!(does(&mut runs), ["call 1"]);
+}
+
 #[test]
 fn a_plan_without_steps_never_begins() {
     let mut runs = runs(plan(vec![]));
