@@ -603,7 +603,7 @@ impl Runs {
             if !run.list.is_empty() {
                 // His time begins with the call, not with the pause before it.
                 run.not_before = now.at + BUSY;
-                run.until = run.until + BUSY;
+                run.until += BUSY;
                 self.write(now, case, Event::Step { nth });
                 return true;
             }
