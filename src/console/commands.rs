@@ -724,6 +724,7 @@ mod tests {
         for (line, logged) in [
             ("subscriber add 0760 Wang Xiuying", "subscriber add 0760 …"),
             ("subscriber set 0760 address East Street 5", "subscriber set 0760 address …"),
+            ("Subscriber SET 0760 medical diabetes", "Subscriber SET 0760 medical …"),
             ("subscriber remove 0760", "subscriber remove 0760"),
             ("hangup 01KAF3Q8ZK004", "hangup 01KAF3Q8ZK004"),
         ] {

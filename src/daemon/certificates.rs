@@ -136,43 +136,61 @@ impl Written {
 /// The certificates that are in force.
 pub(super) struct InForce {
     tls: Tls,
-    /// Their files, as they were when they were read.
-    written: Mutex<Written>,
+    read: Mutex<Read>,
+}
+
+/// What was read last.
+#[derive(Default)]
+struct Read {
+    /// The files of what is in force, as they were when they were read.
+    written: Written,
+    /// What was last told of files that cannot be used.
+    told: Vec<String>,
 }
 
 impl InForce {
     pub(super) fn new(tls: Tls, written: Written) -> InForce {
-        InForce { tls, written: Mutex::new(written) }
+        InForce { tls, read: Mutex::new(Read { written, told: Vec::new() }) }
     }
 
     /// Puts others in force, or nothing of them.
     pub(super) fn put(&self, material: &Material, written: Written) -> Result<(), Refused> {
         self.tls.renew(material)?;
-        *self.written.lock().expect("no holder panics") = written;
+        *self.read.lock().expect("no holder panics") = Read { written, told: Vec::new() };
         Ok(())
     }
 
-    /// Reads those anew whose files have changed. What cannot be used is told once.
+    /// Reads those anew whose files have changed. Files that cannot be used (half-written, not ours to read) are tried
+    /// again with each look, for what mends them may leave no mark on them: what is wrong is told once.
     pub(super) fn renew(&self, config: &Config) {
         let now = Written::now(config);
-        let mut written = self.written.lock().expect("no holder panics");
-        if *written == now {
+        let mut last = self.read.lock().expect("no holder panics");
+        if last.written == now {
             return;
         }
-        *written = now;
         let (material, faults) = read(config, "certificates");
-        for fault in &faults {
-            tracing::warn!("{fault}");
+        let mut told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        let mut trouble = faults
+            .iter()
+            .any(|fault| fault.error)
+            .then(|| "the changed certificates cannot be used".to_owned());
+        if trouble.is_none() {
+            trouble = self.tls.renew(&material).err().map(|why| format!("certificates: {why}"));
         }
-        // A file may be half-written: what is in force stays until it is changed again.
-        if faults.iter().any(|fault| fault.error) {
-            tracing::error!("the changed certificates cannot be used; the earlier ones stay");
-            return;
+        told.extend(trouble.clone());
+        let is_news = told != last.told;
+        if is_news {
+            faults.iter().for_each(|fault| tracing::warn!("{fault}"));
         }
-        match self.tls.renew(&material) {
-            Ok(()) => tracing::info!("certificates: read anew, their files have changed"),
-            Err(why) => tracing::error!("certificates: {why}; the earlier ones stay"),
+        match trouble {
+            None => {
+                tracing::info!("certificates: read anew, their files have changed");
+                last.written = now;
+            }
+            Some(why) if is_news => tracing::error!("{why}; the earlier ones stay"),
+            Some(_) => {}
         }
+        last.told = told;
     }
 }
 
@@ -227,6 +245,27 @@ mod tests {
         assert_eq!(Written::now(&config), before);
         write(dir.path(), 90);
         assert_ne!(Written::now(&config), before);
+    }
+
+    /// chgrp and chmod change neither the time nor the length of a file that could not be read.
+    #[test]
+    fn files_that_could_not_be_used_are_tried_again_though_they_look_the_same() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let config = config(dir.path(), "");
+        let in_force = InForce::new(Tls::default(), Written::now(&config));
+        write(dir.path(), 90);
+        let at = dir.path().join("c.key");
+        let key = std::fs::read(&at).expect("a key");
+        let time = std::fs::metadata(&at).expect("it is there").modified().expect("a time");
+        for (content, holds) in [(vec![b'#'; key.len()], false), (key, true)] {
+            std::fs::write(&at, content).expect("written");
+            let file = std::fs::File::options().write(true).open(&at).expect("it is there");
+            file.set_modified(time).expect("it is ours");
+            in_force.renew(&config);
+            let last = in_force.read.lock().expect("nobody panicked");
+            assert_eq!(last.written == Written::now(&config), holds);
+            assert_eq!(last.told.is_empty(), holds, "{:?}", last.told);
+        }
     }
 
     #[test]

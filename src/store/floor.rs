@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   journal/     …9000 │ lost, or another machine's: a restored back-up, a directory removed by hand
-//!   belfry.db    …8000 │ the greatest number of any journal ─▶ + LEAP ─▶ 1,008,001, 1,008,002 …
+//!   belfry.db    …8000 │ the greatest number of any journal ─▶ + LEAP ─▶ 1,000,008,001, …002 …
 //! ```
 //!
 //! A fact's number is also that of the case, the report, the message that it begins, so none is given twice while the
@@ -25,9 +25,10 @@ use super::FIRST_LOOK;
 use super::database::{Database, Trouble, schema};
 use super::segment::{OpenError, Opened, list};
 
-/// How many numbers are left out where the database knows more than the journal's directory: more than an appliance
-/// gives in a day.
-pub const LEAP: u64 = 1_000_000;
+/// How many numbers are left out where the database knows more than the journal's directory: what five calls a second
+/// of thirty facts each give in eleven weeks, so that a back-up may be that old. Nine million such leaps fit into the
+/// integers of JSON (2^53).
+pub const LEAP: u64 = 1_000_000_000;
 
 /// What the database knows of numbers.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -64,9 +64,12 @@ fn unknown(line: &str) -> String {
 /// A command as the log has it: what it says of a person stays in the records, with who has changed it.
 pub fn audited(line: &str) -> String {
     let words: Vec<&str> = line.split_whitespace().collect();
-    let kept = match words[..] {
-        ["subscriber", "add", _, _, ..] => 3,
-        ["subscriber", "set", _, _, _, ..] => 4,
+    // In any letters, as `parse` reads them.
+    let is =
+        |at: usize, own: &str| words.get(at).is_some_and(|word| word.eq_ignore_ascii_case(own));
+    let kept = match words.len() {
+        4.. if is(0, "subscriber") && is(1, "add") => 3,
+        5.. if is(0, "subscriber") && is(1, "set") => 4,
         _ => return line.to_owned(),
     };
     format!("{} …", words[..kept].join(" "))

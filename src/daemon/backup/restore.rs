@@ -4,7 +4,7 @@
 
 use std::fs::{self, File};
 use std::io::{IsTerminal, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, fchown};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, fchown, lchown};
 use std::os::unix::net::UnixStream;
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
@@ -89,7 +89,7 @@ fn run(args: &Restore) -> Result<(), String> {
         }
         None => nobody_runs(&args.file, &manifest)?,
     }
-    asked(&chosen, &places, args.yes)?;
+    asked(&chosen, &places, &args.file, args.yes)?;
     let parts = put_beside(&args.from, &manifest, &places, wanted)?;
     let moved = match parts.iter().try_for_each(|(entry, part)| holds(entry, part)) {
         Ok(()) => put_all(&parts, &places),
@@ -116,7 +116,7 @@ fn show(manifest: &Manifest, chosen: &[&Entry]) {
     let time = jiff::Timestamp::from_second(i64::try_from(manifest.made).unwrap_or(0));
     let time =
         time.map_or_else(|_| String::new(), |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string());
-    outln!("of {}, Belfry {}, {time}; whole", manifest.node, manifest.version);
+    outln!("of {}, Belfry {}, {time}; whole", plain(&manifest.node), plain(&manifest.version));
     if let Some(line) = super::missing(manifest.waiting) {
         outln!("{line}");
     }
@@ -149,8 +149,8 @@ impl Places<'_> {
         }
     }
 
-    /// Makes the directory of a place; below a directory none may be a link that leads out of it.
-    fn make_dir(&self, place: &Path) -> Result<(), String> {
+    /// Makes the directory of a place, as the entry's owner's; below a directory none may be a link that leads out of it.
+    fn make_dir(&self, place: &Path, entry: &Entry) -> Result<(), String> {
         let Some(dir) = place.parent() else { return Ok(()) };
         if let Some(below) = self.below {
             let there = dir.ancestors().find(|above| above.symlink_metadata().is_ok());
@@ -163,8 +163,14 @@ impl Places<'_> {
         }
         let mut maker = fs::DirBuilder::new();
         // What shielded files in their own place is not there to look at them: nobody else comes in here.
-        let mode = if self.below.is_some() { 0o700 } else { 0o755 };
-        maker.recursive(true).mode(mode).create(dir).map_err(told(dir))
+        let mode = if self.below.is_some() { 0o700 } else { 0o750 };
+        let missing = |at: &&Path| at.symlink_metadata().is_err();
+        let made: Vec<&Path> = dir.ancestors().take_while(missing).collect();
+        maker.recursive(true).mode(mode).create(dir).map_err(told(dir))?;
+        // Whose file it is may have to write others beside it. Who is not root makes what is its own.
+        let (owner, group) = if self.below.is_some() { (None, None) } else { owners(entry) };
+        made.iter().for_each(|at| drop(lchown(at, owner, group)));
+        Ok(())
     }
 }
 
@@ -188,19 +194,36 @@ fn nobody_runs(file: &ConfigFile, manifest: &Manifest) -> Result<(), String> {
     }
 }
 
-/// Names what is there and would be replaced, and goes on only if that is wanted.
-fn asked(chosen: &[&Entry], places: &Places<'_>, yes: bool) -> Result<(), String> {
-    let there = chosen.iter().map(|entry| places.of(entry)).filter(|to| to.exists());
-    let there: Vec<PathBuf> = there.collect();
-    if there.is_empty() || yes {
+/// Names what is there and would be replaced, and what lies where a back-up of this house has nothing to put, and goes
+/// on only if that is wanted: an archive by another hand could name any file of the machine.
+fn asked(
+    chosen: &[&Entry],
+    places: &Places<'_>,
+    file: &ConfigFile,
+    yes: bool,
+) -> Result<(), String> {
+    let (there, new): (Vec<PathBuf>, Vec<PathBuf>) =
+        chosen.iter().map(|entry| places.of(entry)).partition(|to| to.exists());
+    let own = own_places(file);
+    let outside =
+        |path: &&PathBuf| places.below.is_none() && !own.iter().any(|dir| path.starts_with(dir));
+    let outside: Vec<&PathBuf> = new.iter().filter(outside).collect();
+    if yes || (there.is_empty() && outside.is_empty()) {
         return Ok(());
     }
-    let count = files::counted(there.len(), "file");
-    outln!("{count} would be replaced, and kept as FILE.before-restore:");
-    there.iter().for_each(|path| outln!("  {}", path.display()));
+    if !there.is_empty() {
+        let count = files::counted(there.len(), "file");
+        outln!("{count} would be replaced, and kept as FILE.before-restore:");
+        there.iter().for_each(|path| outln!("  {}", path.display()));
+    }
+    if !outside.is_empty() {
+        let count = files::counted(outside.len(), "file");
+        outln!("{count} would be made outside the folders of the configuration and the data:");
+        outside.iter().for_each(|path| outln!("  {}", path.display()));
+    }
     if !std::io::stdin().is_terminal() {
         return Err(
-            "nothing was put back: say --yes to replace them, or --to DIR to look first".into()
+            "nothing was put back: say --yes to put them there, or --to DIR to look first".into()
         );
     }
     outln!("Put the back-up in their places? Write yes:");
@@ -210,6 +233,22 @@ fn asked(chosen: &[&Entry], places: &Places<'_>, yes: bool) -> Result<(), String
         true => Ok(()),
         false => Err("nothing was put back".into()),
     }
+}
+
+/// Where a back-up of this house puts files: beside the configuration, among the data.
+fn own_places(file: &ConfigFile) -> Vec<PathBuf> {
+    let config = files::config_of_file(file).ok();
+    let usual = [Some("/etc/belfry"), Some("/var/lib/belfry")].map(|dir| dir.map(PathBuf::from));
+    let beside = file.config.as_deref().and_then(Path::parent).map(Path::to_owned);
+    let data = config.as_ref().map(|config| config.node.data_dir.clone());
+    let database = config.as_ref().and_then(|c| c.database().parent().map(Path::to_owned));
+    let named = config.iter().flat_map(|config| config.files()).filter_map(|file| {
+        let dir = file.path.parent()?;
+        dir.is_absolute().then(|| dir.to_owned())
+    });
+    let all = usual.into_iter().chain([beside, data, database]).flatten().chain(named);
+    // The root of the file system holds everything.
+    all.filter(|dir| dir.is_absolute() && dir.parent().is_some()).collect()
 }
 
 /// Reads the whole archive and compares each file with the list.
@@ -252,12 +291,15 @@ fn check(list: &Manifest) -> Result<(), String> {
     if !(1..=FORMAT).contains(&list.belfry_backup) {
         return Err(format!("it is of form {}, this version knows {FORMAT}", list.belfry_backup));
     }
-    let plain = |path: &Path| {
+    let is_plain = |path: &Path| {
         path.is_absolute()
             && path.components().all(|c| matches!(c, Component::RootDir | Component::Normal(_)))
+            && !path.to_string_lossy().contains(char::is_control)
     };
-    match list.files.iter().find(|entry| !plain(&entry.path)) {
-        Some(entry) => Err(format!("{} is no path to restore to", entry.path.display())),
+    match list.files.iter().find(|entry| !is_plain(&entry.path)) {
+        Some(entry) => {
+            Err(format!("{} is no path to restore to", plain(&entry.path.to_string_lossy())))
+        }
         None => Ok(()),
     }
 }
@@ -332,7 +374,7 @@ fn put_beside<'m>(
             return Ok(());
         }
         let part = with_ending(&places.of(entry), ".restore-part");
-        places.make_dir(&part)?;
+        places.make_dir(&part, entry)?;
         let _ = fs::remove_file(&part);
         let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part);
         parts.push((entry, part.clone()));
@@ -392,6 +434,13 @@ fn kept_ending(path: &Path) -> String {
     endings.next().expect("there are more numbers than files")
 }
 
+/// Of whom and which group a file was, as far as this machine knows them.
+fn owners(entry: &Entry) -> (Option<u32>, Option<u32>) {
+    let users = Users::of_system();
+    let owner = users.uid(&entry.owner).or_else(|| entry.owner.parse().ok());
+    (owner, users.gid(&entry.group).or_else(|| entry.group.parse().ok()))
+}
+
 /// Moves a file into its place; what is there is kept beside it. What it moved, from where to where, is told.
 fn put(
     entry: &Entry,
@@ -401,9 +450,7 @@ fn put(
 ) -> Result<(), String> {
     use std::os::unix::fs::PermissionsExt;
     let rights = fs::Permissions::from_mode(entry.mode & entry.what.most());
-    let users = Users::of_system();
-    let owner = users.uid(&entry.owner).or_else(|| entry.owner.parse().ok());
-    let group = users.gid(&entry.group).or_else(|| entry.group.parse().ok());
+    let (owner, group) = owners(entry);
     // By the handle: the directory may be the service's, which could have put a link there meanwhile.
     let file = fs::OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(part);
     let file = file.map_err(told(part))?;
@@ -589,6 +636,37 @@ mod tests {
         assert_eq!(live, "# another plan");
         drop(running);
         again(&file, &tar, None).unwrap();
+    }
+
+    /// An archive by another hand: what it names beyond the house's folders is not put there unasked, and nothing that a
+    /// terminal would obey is a path.
+    #[test]
+    fn a_file_elsewhere_is_not_made_unasked() {
+        let (dir, file, tar) = backed_up();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let entry = |path: PathBuf| Entry {
+            path,
+            what: What::Configuration,
+            owner: "root".into(),
+            group: "root".into(),
+            mode: 0o644,
+            bytes: 0,
+            sha256: String::new(),
+        };
+        let (cron, own) = (entry(elsewhere.path().join("job")), entry(dir.path().join("new.toml")));
+        let places = Places { below: None };
+        if !std::io::stdin().is_terminal() {
+            let why = asked(&[&own, &cron], &places, &file, false).unwrap_err();
+            assert!(why.contains("--yes"), "{why}");
+        }
+        assert_eq!(asked(&[&cron], &places, &file, true), Ok(()));
+        assert_eq!(asked(&[&own], &places, &file, false), Ok(()));
+        let below = Places { below: Some(elsewhere.path()) };
+        assert_eq!(asked(&[&cron], &below, &file, false), Ok(()));
+        let mut list = look(&tar).unwrap();
+        list.files.push(entry("/etc/x\u{1b}[2K".into()));
+        let why = check(&list).unwrap_err();
+        assert!(why.contains("no path") && !why.contains('\u{1b}'), "{why}");
     }
 
     #[test]

@@ -154,6 +154,9 @@ fn kept(config: &Config) -> Vec<PathBuf> {
     all.extend(files);
     all.extend([beside(""), beside("-wal"), beside("-shm"), config.recordings_dir()]);
     all.push(crate::daemon::accounts::book::path(config));
+    // Designs of surveys and forms, places of web hooks, reports, traces: a restore by root may have made their folders.
+    let below = fs::read_dir(&config.node.data_dir).into_iter().flatten().flatten().take(MOST);
+    all.extend(below.map(|entry| entry.path()).filter(|path| path.is_dir()));
     all
 }
 
