@@ -281,6 +281,8 @@ pub enum Refusal {
 pub enum Departure {
     /// The caller hung up.
     Abandoned,
+    /// Belfry was stopped in good order: nobody hung up.
+    Restart,
     /// It waited as long as it may.
     TimedOut,
     /// The last agent has gone.

@@ -1,7 +1,7 @@
 //! Subscribers' sheets, carried out (R15): by mail, to a program, to a printer.
 //!
 //! ```text
-//!  Output::Sheet ─▶ room? ─▶ a task each ─┬─ mail ─▶ Post, with its own tries ───────┐
+//!  Output::Sheet ─▶ door? ─▶ a task each ─┬─ mail ─▶ Post, with its own tries ───────┐
 //!                                         └─ POST ─┬─ taken, or refused for good ────┼─▶ Input::SheetSent
 //!                                                  └─ again after 1, 2, 4 … 60 s ────┘
 //! ```
@@ -9,8 +9,9 @@
 //! At least once: what was taken just before a crash may come again, for the journal is what knows what was sent.
 //! Calls never wait for any of it.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::json;
@@ -29,10 +30,12 @@ use crate::switch::Input;
 use crate::switch::care::sheets::{SheetOut, Way};
 use crate::wire::ipp::{self, Outcome, PrintJob};
 
-/// Sheets on their way at most; a further one is told as not sent.
+/// Sheets on their way through one door at most; a further one is told as not sent.
 const WAITING: usize = 256;
-/// Requests at once; further ones wait.
-const REQUESTS: usize = 16;
+/// Requests at once through one door; further ones wait.
+const REQUESTS: usize = 4;
+/// Doors that are known at most: what is configured has far fewer. With none left, all further ones share one.
+const DOORS: usize = 1_024;
 /// How long a connection, and how long one request in all, may take.
 const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(20);
@@ -52,23 +55,38 @@ pub(super) struct Sheets {
     runtime: Handle,
     inputs: Inputs,
     sender: Sender,
+    doors: Arc<Doors>,
+}
+
+/// One resource's printer, program or mail: a dead one takes up no other's room.
+#[derive(Clone)]
+struct Door {
     room: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
+}
+
+impl Door {
+    fn new() -> Door {
+        let of = |places| Arc::new(Semaphore::new(places));
+        Door { room: of(WAITING), turns: of(REQUESTS) }
+    }
 }
 
 impl Sheets {
     pub(super) fn new(runtime: Handle, inputs: Inputs, post: Post) -> Sheets {
         let sender = Sender::new(post, PAUSE);
-        Sheets { runtime, inputs, sender, room: Arc::new(Semaphore::new(WAITING)) }
+        Sheets { runtime, inputs, sender, doors: Arc::default() }
     }
 
     /// Puts a sheet on its way; never waits. What comes of it is told, whatever it is.
     pub(super) fn put(&self, sheet: SheetOut) {
         let (sender, inputs) = (self.sender.clone(), self.inputs.clone());
-        let room = self.room.clone().try_acquire_owned();
+        let Door { room, turns } = self.doors.of(&sheet);
+        let room = room.try_acquire_owned();
         self.runtime.spawn(async move {
             let why = match room {
-                Ok(_mine) => sender.deliver(&sheet).await,
-                Err(_) => Err(format!("{WAITING} sheets are on their way already")),
+                Ok(_mine) => sender.deliver(&sheet, &turns).await,
+                Err(_) => Err(format!("{WAITING} sheets are on their way to it already")),
             };
             let mut input = Input::SheetSent(Box::new(sheet.of), why.err().unwrap_or_default());
             while let Err(back) = inputs.offer(input) {
@@ -79,11 +97,29 @@ impl Sheets {
     }
 }
 
+/// All of them, by whose it is and the way.
+#[derive(Default)]
+struct Doors(Mutex<HashMap<(String, &'static str), Door>>);
+
+impl Doors {
+    fn of(&self, sheet: &SheetOut) -> Door {
+        let way = match sheet.way {
+            Way::Mail(_) => "mail",
+            Way::Hook { .. } => "hook",
+            Way::Printer(_) => "printer",
+        };
+        let mut doors = self.0.lock().expect("no holder panics");
+        let own = (sheet.of.to.to_string(), way);
+        let has_room = doors.len() < DOORS || doors.contains_key(&own);
+        let key = if has_room { own } else { (String::new(), way) };
+        doors.entry(key).or_insert_with(Door::new).clone()
+    }
+}
+
 /// What sends one.
 #[derive(Clone)]
 struct Sender {
     post: Post,
-    turns: Arc<Semaphore>,
     jobs: Arc<AtomicU32>,
     pause: (Duration, Duration),
 }
@@ -98,17 +134,17 @@ enum Not {
 
 impl Sender {
     fn new(post: Post, pause: (Duration, Duration)) -> Sender {
-        Sender { post, turns: Arc::new(Semaphore::new(REQUESTS)), jobs: Arc::default(), pause }
+        Sender { post, jobs: Arc::default(), pause }
     }
 
     /// Until it is there, refused, or its time is over; the error says why.
-    async fn deliver(&self, sheet: &SheetOut) -> Result<(), String> {
+    async fn deliver(&self, sheet: &SheetOut, turns: &Semaphore) -> Result<(), String> {
         if let Way::Mail(to) = &sheet.way {
             return self.by_mail(to, sheet).await;
         }
         let (began, mut pause, mut told) = (Instant::now(), self.pause.0, false);
         loop {
-            let why = match self.once(sheet).await {
+            let why = match self.once(sheet, turns).await {
                 Ok(()) => return Ok(()),
                 Err(Not::Ever(why)) => return Err(why),
                 Err(Not::Now(why)) => why,
@@ -135,8 +171,8 @@ impl Sender {
         }
     }
 
-    async fn once(&self, sheet: &SheetOut) -> Result<(), Not> {
-        let Ok(_turn) = self.turns.acquire().await else {
+    async fn once(&self, sheet: &SheetOut, turns: &Semaphore) -> Result<(), Not> {
+        let Ok(_turn) = turns.acquire().await else {
             return Err(Not::Now("the exchange stops".to_owned()));
         };
         match &sheet.way {

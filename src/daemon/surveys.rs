@@ -67,6 +67,13 @@ impl Judged {
     }
 }
 
+/// When a survey began in a call.
+async fn began(database: &Path, survey: &str, call: CallId) -> Result<Option<i64>, String> {
+    let told = |trouble: crate::store::Trouble| trouble.to_string();
+    let records = Records::open(database).await.map_err(told)?;
+    records.survey_began(survey, &call.to_string()).await.map_err(told)
+}
+
 /// The surveys that somebody was asked.
 pub(super) async fn asked(database: &Path) -> Result<Vec<String>, String> {
     let records = Records::open(database).await.map_err(|trouble| trouble.to_string())?;
@@ -137,8 +144,16 @@ impl Operator {
     /// The answers of a survey's last thirty days, or of one call, with corrections.
     async fn shown(&self, survey: &str, call: Option<CallId>) -> Answer {
         let now = super::clock::Clock::start().now().wall.0;
-        let from = if call.is_some() { 0 } else { now - 30 * 86_400_000 };
-        let found = judged(&self.database(), survey, (from, i64::MAX), &self.zone()).await;
+        let span = match call {
+            None => (now - 30 * 86_400_000, i64::MAX),
+            // Of one call, that day's: of a caller's the first of the day may count alone.
+            Some(call) => match began(&self.database(), survey, call).await {
+                Ok(Some(began)) => (began, began.saturating_add(1)),
+                Ok(None) => return Answer::refused(format!("{survey} was not asked in {call}")),
+                Err(why) => return Answer::refused(why),
+            },
+        };
+        let found = judged(&self.database(), survey, span, &self.zone()).await;
         let Judged { sessions, verdicts, .. } = match found {
             Ok(judged) => judged,
             Err(why) => return Answer::refused(why),

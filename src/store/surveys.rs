@@ -30,12 +30,14 @@ pub(super) fn statements<'q>(
             vec![query(insert).bind(survey).bind(version).bind(design).bind(wall)]
         }
         SurveyFact::Began { version, caller, agent, team, queue } => {
-            // Asked again in one call it begins anew.
+            // Asked again in one call it begins anew: the last one of a call counts.
+            let forget = "DELETE FROM survey_answers WHERE call = ? AND survey = ?";
             let insert = "INSERT INTO survey_sessions (call, survey, version, caller, agent, team, queue, began) \
                           VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
                           version = excluded.version, agent = excluded.agent, team = excluded.team, \
                           queue = excluded.queue, began = excluded.began, over = NULL, complete = 0";
             vec![
+                query(forget).bind(call.clone()).bind(survey),
                 query(insert)
                     .bind(call)
                     .bind(survey)
@@ -158,6 +160,13 @@ impl Records {
         let rows = query.fetch_all(&self.pool).await.map_err(self.sorted())?;
         let read = |(version, design): (String, String)| Some((version, Design::read(&design)?));
         Ok(rows.into_iter().filter_map(read).collect())
+    }
+
+    /// When a survey began in a call, milliseconds since 1970; none: it did not.
+    pub async fn survey_began(&self, survey: &str, call: &str) -> Result<Option<i64>, Trouble> {
+        let select = "SELECT began FROM survey_sessions WHERE call = ? AND survey = ?";
+        let query = sqlx::query_scalar(select).bind(call).bind(survey);
+        query.fetch_optional(&self.pool).await.map_err(self.sorted())
     }
 
     /// The sessions of a survey that began within a span, milliseconds since 1970, in that order; at most

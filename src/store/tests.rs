@@ -956,6 +956,47 @@ fn call_backs_are_owed_over_a_restart_and_wrap_ups_stand_with_the_call() {
     });
 }
 
+/// R21: the answers to the first agent's questions are not the second's.
+#[test]
+fn a_survey_asked_again_in_one_call_begins_anew() {
+    use crate::switch::fact::SurveyFact;
+    let dir = tempfile::tempdir().unwrap();
+    let survey = || "care".to_owned();
+    let began = |agent: &str| FactKind::Survey {
+        call: call(1),
+        survey: survey(),
+        what: SurveyFact::Began {
+            version: "1".into(),
+            caller: "138".into(),
+            agent: Some(agent.into()),
+            team: None,
+            queue: None,
+        },
+    };
+    let answer = |question: &str, key: &str| FactKind::SurveyAnswer {
+        call: call(1),
+        survey: survey(),
+        question: question.into(),
+        key: key.into(),
+        meaning: String::new(),
+        voice: None,
+        agent: None,
+    };
+    let asked = [began("7001"), answer("kind", "3"), answer("solved", "2")];
+    stored(dir.path(), asked.into_iter().chain([began("7002"), answer("kind", "1")]));
+    block(async {
+        let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
+        let sessions = records.survey_sessions("care", 0, i64::MAX).await.unwrap();
+        let [one] = sessions.as_slice() else { panic!("{sessions:?}") };
+        assert_eq!(one.agent.as_deref(), Some("7002"));
+        let told: Vec<_> = one.answers.iter().map(|a| (&*a.question, &*a.key)).collect();
+        assert_eq!(told, [("kind", "1")]);
+        let id = call(1).to_string();
+        assert_eq!(records.survey_began("care", &id).await.unwrap(), Some(one.began));
+        assert_eq!(records.survey_began("ward", &id).await.unwrap(), None);
+    });
+}
+
 #[test]
 fn open_cases_are_there_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();

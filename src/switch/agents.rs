@@ -229,18 +229,22 @@ impl Switch {
 
     /// An operator forces an agent's state.
     pub(super) fn agent_order(&mut self, now: Now, number: &str, order: AgentOrder) -> Reply {
-        let Some(agent) = self.centre.numbered(number) else {
-            return Reply::Refused(format!("there is no agent {number}; 'show agents' lists them"));
-        };
         let wish = match order {
             AgentOrder::Ready => Input::Ready,
             AgentOrder::Break => Input::NotReady(Reason::Forced),
             AgentOrder::SignOut => Input::SignOut,
             AgentOrder::Unlock => {
+                let Some(agent) = self.centre.numbered(number) else { return no_agent(number) };
                 self.centre.unlock(agent);
                 return Reply::Done(format!("agent {number} may sign in again"));
             }
         };
+        self.agent_forced(now, number, wish)
+    }
+
+    /// A supervisor or an operator puts an agent into a state.
+    pub(super) fn agent_forced(&mut self, now: Now, number: &str, wish: Input) -> Reply {
+        let Some(agent) = self.centre.numbered(number) else { return no_agent(number) };
         match self.centre.wish(now.at, agent, wish, Cause::Supervisor) {
             Ok(()) => {
                 let state = self.centre.agent(now.at, agent).map(|view| agent_row(view, (0, 0)));
@@ -252,6 +256,10 @@ impl Switch {
             Err(_) => Reply::Refused(format!("agent {number} is not signed in")),
         }
     }
+}
+
+fn no_agent(number: &str) -> Reply {
+    Reply::Refused(format!("there is no agent {number}; 'show agents' lists them"))
 }
 
 /// A state as facts name it: the word, the reason, the break's code.

@@ -8,6 +8,7 @@
 //!  last leg gone ─▶ CallEnded ─▶ call gone ─▶ RecordingEnded of what the disk still had to write
 //! ```
 
+use crate::acd::event::Departure;
 use crate::base::{CallId, Duration, LegId, Now};
 use crate::call::Device;
 use crate::dialplan::effect::{self, DialEnd, Happening, Target};
@@ -244,7 +245,11 @@ impl Switch {
 
     /// The party for whom the plan runs has gone.
     fn subject_gone(&mut self, now: Now, id: CallId, ending: Ending) {
-        self.quit_queue(now, id, crate::acd::event::Departure::Abandoned);
+        let left = match ending.by {
+            EndedBy::Restart => Departure::Restart,
+            _ => Departure::Abandoned,
+        };
+        self.quit_queue(now, id, left);
         self.centre.talk_over(now.at, id);
         let Some(active) = self.calls.get_mut(&id) else { return };
         active.ended.get_or_insert((ending.cause, ending.by));

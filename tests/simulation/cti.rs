@@ -374,6 +374,8 @@ fn agents_sign_in_by_their_pin_and_each_token_acts_for_whom_it_may() {
     assert_eq!(why(ask(&mut house, &wall, Order::Agent("9".into()))), Why::NotFound);
     // A supervisor forces, and that is written down with who did.
     assert_eq!(agent(ask(&mut house, &boss, set(Wish::NotReady(0)))).reason, "forced");
+    let lunch = agent(ask(&mut house, &boss, set(Wish::NotReady(3))));
+    assert_eq!((lunch.reason.as_str(), lunch.code), ("break", 3), "whoever says which break it is");
     assert_eq!(agent(ask(&mut house, &boss, set(Wish::LogOff))).state, "null");
     assert_eq!(why(ask(&mut house, &boss, set(Wish::Ready))), Why::Conflict);
     let acts: Vec<(String, String)> = house

@@ -301,7 +301,7 @@ impl Teller {
                 let event =
                     Event { cause: why.clone(), waited_ms: Some(*waited_ms), ..of("Diverted") };
                 call.queue.clear();
-                (why != "abandoned").then_some(event)
+                (!matches!(why.as_str(), "abandoned" | "restart")).then_some(event)
             }
             // It leaves the line; the call by which an agent reaches its number has events of its own.
             QueueFact::BackWanted { waited_ms, .. } => {

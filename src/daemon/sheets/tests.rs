@@ -126,6 +126,28 @@ fn sender() -> Sender {
     Sender::new(Post::new(Handle::current()), (short, short))
 }
 
+fn one() -> Semaphore {
+    Semaphore::new(1)
+}
+
+/// A storm with the hospital's printer off: the fire brigade's sheets go, and so do the hospital's letters.
+#[test]
+fn a_dead_printer_takes_up_no_other_s_room() {
+    let doors = Doors::default();
+    let paper = sheet(printer(9), Channel::Printer);
+    let room = doors.of(&paper).room;
+    let held: Vec<_> = std::iter::from_fn(|| room.clone().try_acquire_owned().ok()).collect();
+    assert_eq!((held.len(), doors.of(&paper).room.available_permits()), (WAITING, 0));
+    let mut other = sheet(printer(9), Channel::Printer);
+    other.of.to = "brigade".into();
+    let letter = sheet(Way::Mail(vec!["ward@care.example".into()]), Channel::Mail);
+    for free in [other, letter] {
+        let door = doors.of(&free);
+        assert_eq!(door.room.available_permits(), WAITING);
+        assert_eq!(door.turns.available_permits(), REQUESTS);
+    }
+}
+
 fn said(status: u16) -> Vec<u8> {
     let mut bytes = vec![1, 1];
     bytes.extend(status.to_be_bytes());
@@ -142,7 +164,7 @@ async fn a_sheet_comes_as_a_letter() {
     let (port, heard) = mail_server().await;
     let sender = sender();
     let letter = sheet(Way::Mail(vec!["ward@care.example".into()]), Channel::Mail);
-    let why = sender.deliver(&letter).await.unwrap_err();
+    let why = sender.deliver(&letter, &one()).await.unwrap_err();
     assert!(why.contains("no mail server"), "{why}");
     let mailer = Mailer::new(&Server {
         host: "127.0.0.1".into(),
@@ -156,7 +178,7 @@ async fn a_sheet_comes_as_a_letter() {
         retry_for: Duration::from_secs(60),
     });
     sender.post.renew(Some(mailer.unwrap()));
-    assert_eq!(sender.deliver(&letter).await, Ok(()));
+    assert_eq!(sender.deliver(&letter, &one()).await, Ok(()));
     let heard = heard.lock().unwrap().clone();
     assert!(heard.contains("RCPT TO:<ward@care.example>"), "{heard}");
     assert!(heard.contains("Subject: ") && heard.contains("text/plain"), "{heard}");
@@ -169,8 +191,8 @@ async fn a_sheet_is_printed() {
         web(vec![(503, vec![]), (200, said(0x0507)), (200, said(0)), (200, said(0x040a))]).await;
     let sender = sender();
     let paper = sheet(printer(port), Channel::Printer);
-    assert_eq!(sender.deliver(&paper).await, Ok(()));
-    let why = sender.deliver(&paper).await.unwrap_err();
+    assert_eq!(sender.deliver(&paper, &one()).await, Ok(()));
+    let why = sender.deliver(&paper, &one()).await.unwrap_err();
     assert!(why.contains("040a") && why.contains("plain text"), "{why}");
     let heard = heard.lock().unwrap().clone();
     assert_eq!(heard.len(), 4);
@@ -190,8 +212,8 @@ async fn a_sheet_comes_to_a_program() {
     let sender = sender();
     let url = Url::new(&format!("http://127.0.0.1:{port}/sheets")).unwrap();
     let hook = sheet(Way::Hook { url, secret: Secret::new("Jefe") }, Channel::Hook);
-    assert_eq!(sender.deliver(&hook).await, Ok(()));
-    assert_eq!(sender.deliver(&hook).await, Err("it answers 404".to_owned()));
+    assert_eq!(sender.deliver(&hook, &one()).await, Ok(()));
+    assert_eq!(sender.deliver(&hook, &one()).await, Err("it answers 404".to_owned()));
     let heard = heard.lock().unwrap().clone();
     assert_eq!(heard.len(), 3);
     let (head, body) = &heard[1];
@@ -213,6 +235,6 @@ async fn a_sheet_that_nobody_takes_is_given_up() {
     drop(listener);
     let mut paper = sheet(printer(port), Channel::Printer);
     paper.retry_for = Duration::from_millis(30);
-    let why = sender().deliver(&paper).await.unwrap_err();
+    let why = sender().deliver(&paper, &one()).await.unwrap_err();
     assert!(why.starts_with("not taken in time"), "{why}");
 }

@@ -10,7 +10,7 @@ use crate::acd::event::{Cause, SignInRefusal};
 use crate::acd::wrap_up::{LONGEST_CODE, LONGEST_NOTE};
 use crate::acd::{AgentView, NoWrapUp, Said};
 use crate::base::Now;
-use crate::switch::console::{AgentOrder, Reply};
+use crate::switch::console::Reply;
 use crate::switch::{RequestId, Switch};
 
 /// Codes that a refusal names.
@@ -78,12 +78,14 @@ impl Switch {
             }
             wish => {
                 let act = word_of(&wish);
-                let order = match wish {
-                    Wish::Ready => AgentOrder::Ready,
-                    Wish::NotReady(_) => AgentOrder::Break,
-                    _ => AgentOrder::SignOut,
+                let input = match wish {
+                    Wish::Ready => Input::Ready,
+                    // Which break it is the supervisor knows; that it was forced the fact's cause says.
+                    Wish::NotReady(0) => Input::NotReady(Reason::Forced),
+                    Wish::NotReady(code) => Input::NotReady(Reason::Break(code)),
+                    _ => Input::SignOut,
                 };
-                let reply = self.agent_order(now, number, order);
+                let reply = self.agent_forced(now, number, input);
                 let by = forced_by(rights);
                 if let Reply::Refused(why) = reply {
                     self.supervised(now, number, &by, act, None, "it is not signed in");

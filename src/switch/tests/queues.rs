@@ -7,7 +7,7 @@ use crate::media::control::DigitBy;
 use crate::sip::Credentials;
 use crate::sip::digest::client::{Challenged, Login};
 use crate::switch::console::AgentOrder;
-use crate::switch::fact::AgentFact;
+use crate::switch::fact::{AgentFact, QueueFact};
 use crate::switch::signing::SignedIn;
 
 const OTHER: &str = "10.0.0.23:5060";
@@ -231,6 +231,25 @@ fn a_caller_who_goes_frees_the_agent_and_a_key_leads_out() {
     assert_eq!(queue_facts(&rig), ["entered", "offered", "not_taken", "left"]);
     rig.run(Duration::from_secs(60));
     assert_eq!(rig.switch.centre.in_being(), (0, 0));
+}
+
+/// R18: each upgrade would spoil the day's service level otherwise.
+#[test]
+fn who_waits_when_belfry_is_stopped_has_not_hung_up() {
+    let mut rig = rig();
+    sign_in(&mut rig, PHONE, "1001", "7001");
+    rig.invite(A, "13900000001@", "800");
+    rig.input(Input::Drain);
+    rig.input(Input::EndCalls);
+    let left: Vec<&str> = rig
+        .facts("queue")
+        .into_iter()
+        .filter_map(|fact| match fact {
+            FactKind::Queue { what: QueueFact::Left { why, .. }, .. } => Some(why.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(left, ["restart"]);
 }
 
 #[test]
