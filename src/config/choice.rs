@@ -271,7 +271,8 @@ choice! {
     Digest {
         Md5 = "MD5": "MD5 (RFC 3261): weak, but all that many phones know.",
         Sha256 = "SHA-256": "SHA-256 (RFC 8760).",
-    } later ["SHA-512-256"]
+        Sha512_256 = "SHA-512-256": "SHA-512 cut to 256 bits (RFC 8760).",
+    } later []
 }
 
 choice! {

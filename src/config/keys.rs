@@ -158,8 +158,8 @@ section! {
         /// The longest registration; a longer one is cut to it.
         max_expires: Duration = "\"1 h\"" in ["\"60 s\"", "\"7 days\""], live;
         /// The hashes that phones are offered to prove their passwords with, the preferred first;
-        /// no other is accepted. There are phones (baresip 1.0 is one) that know MD5 and give up
-        /// when SHA-256 stands beside it: where all phones know SHA-256, write `["SHA-256"]`.
+        /// no other is accepted, and any of them is. There are phones (baresip 1.0 is one) that know MD5 and
+        /// give up when another stands beside it: where all phones know SHA-256, write `["SHA-256"]`.
         digest: Vec<Digest> = "[\"MD5\"]", restart;
         /// How long the answer to a wrong password is held back at least, so that guessing is slow.
         /// Repeated ones from one IP address wait longer: 0.5 s for the first, doubled by each
@@ -343,6 +343,10 @@ section! {
         password_file: Option<PathBuf> = derived, live;
         /// An environment variable that holds the password.
         password_env: Option<EnvName> = derived, live;
+        /// The weakest hash by which its challenges are answered. Of several that it offers the strongest
+        /// is taken. Where it is known to offer `"SHA-256"`, write that: then nobody on the way can
+        /// have the password proven by MD5.
+        digest_least: Digest = "\"MD5\"", live;
     }
 }
 

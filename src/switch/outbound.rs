@@ -459,7 +459,11 @@ pub(super) fn sip_prack(prack: crate::config::Prack) -> sip::Prack {
 /// By what a gateway's challenges are answered.
 pub(super) fn credentials(gateway: &crate::config::Gateway) -> Option<sip::Credentials> {
     let (user, password) = (gateway.username.as_ref()?, gateway.password.as_ref()?);
-    Some(sip::Credentials { user: user.to_string(), password: password.expose().to_owned() })
+    Some(sip::Credentials {
+        user: user.to_string(),
+        password: password.expose().to_owned(),
+        least: super::requests::algorithm(gateway.digest_least),
+    })
 }
 
 /// The configuration's transport as the agent's.

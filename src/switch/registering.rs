@@ -108,7 +108,8 @@ impl Registering {
 /// Whether two configurations of a gateway ask for the same registration.
 fn is_same(a: &Gateway, b: &Gateway) -> bool {
     let of = |g: &Gateway| {
-        let login = (g.username.clone(), g.password.as_ref().map(|p| p.expose().to_owned()));
+        let password = g.password.as_ref().map(|p| p.expose().to_owned());
+        let login = (g.username.clone(), password, g.digest_least);
         (g.address.clone(), g.outbound_proxy.clone(), g.domain.clone(), g.register_expires, login)
     };
     of(a) == of(b)

@@ -183,13 +183,18 @@ pub(super) fn phone_registered(now: Now, number: &str, binding: &Binding) -> Fac
     }
 }
 
-/// Who checks the phones' passwords.
-pub(super) fn verifier(config: &Config, rng: &mut Rng) -> Verifier {
-    let algorithm = |digest: &Digest| match digest {
+/// The hash that the configuration names.
+pub(super) fn algorithm(digest: Digest) -> Algorithm {
+    match digest {
         Digest::Md5 => Algorithm::Md5,
         Digest::Sha256 => Algorithm::Sha256,
-    };
-    let algorithms: Vec<Algorithm> = config.sip.digest.iter().map(algorithm).collect();
+        Digest::Sha512_256 => Algorithm::Sha512_256,
+    }
+}
+
+/// Who checks the phones' passwords.
+pub(super) fn verifier(config: &Config, rng: &mut Rng) -> Verifier {
+    let algorithms: Vec<Algorithm> = config.sip.digest.iter().map(|d| algorithm(*d)).collect();
     Verifier::new(&config.domain(), config.sip.nonce_lifetime, &algorithms, rng)
 }
 

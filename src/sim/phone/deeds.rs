@@ -13,7 +13,7 @@ impl Phone {
     /// Its name and password, where it has one.
     fn credentials(&self) -> Option<Credentials> {
         let password = self.setup.password.clone()?;
-        Some(Credentials { user: self.setup.number.clone(), password })
+        Some(Credentials { user: self.setup.number.clone(), password, least: Default::default() })
     }
 
     /// Registers for an hour.

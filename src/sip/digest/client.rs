@@ -1,7 +1,10 @@
 //! The client half: answering 401 and 407 (RFC 3261 §22.2, §22.3; RFC 8760 §2.4).
 //!
-//! Of several challenges the topmost is taken whose algorithm and qop are known here. A request is
-//! answered for once; again only when the server says that just the nonce was too old.
+//! Of several challenges the one of the strongest hash is taken whose qop is known here, the topmost of equal
+//! ones: RFC 8760 has the topmost unless "local policy dictates otherwise", and ours is that the server's
+//! order weakens nothing (§4). None weaker than the credentials allow is answered, nor one weaker than an
+//! answer before in the same call. A request is answered for once; again only when the server says that just
+//! the nonce was too old.
 
 use super::{Algorithm, Computation};
 use crate::base::Rng;
@@ -19,6 +22,9 @@ pub struct Credentials {
     pub user: String,
     /// Password.
     pub password: String,
+    /// The weakest hash that a challenge may have.
+    #[serde(default)]
+    pub least: Algorithm,
 }
 
 /// The password is nobody's business, not even a log's.
@@ -34,6 +40,9 @@ pub struct Login {
     credentials: Credentials,
     last: Option<Last>,
     stale: u8,
+    /// The strongest hash answered with.
+    #[serde(default)]
+    best: Algorithm,
 }
 
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
@@ -67,7 +76,7 @@ const fn headers(proxy: bool) -> (Name, Name) {
 impl Login {
     /// Nothing answered yet.
     pub fn new(credentials: Credentials) -> Login {
-        Login { credentials, last: None, stale: 0 }
+        Login { credentials, last: None, stale: 0, best: Algorithm::Md5 }
     }
 
     /// The next INVITE goes out without credentials.
@@ -95,7 +104,11 @@ impl Login {
         let (asks, answers) = headers(proxy);
         let challenges = auth::values(response, asks);
         let known = challenges.iter().filter_map(|auth| Challenge::parse(auth).ok());
-        let Some((challenge, algorithm)) = known.filter_map(usable).next() else {
+        let least = self.credentials.least.max(self.best);
+        let usable = known.filter_map(usable).filter(|(_, algorithm)| *algorithm >= least);
+        // Of equal ones the topmost: it comes first, and only a stronger one takes its place.
+        let strongest = usable.reduce(|best, next| if next.1 > best.1 { next } else { best });
+        let Some((challenge, algorithm)) = strongest else {
             return Challenged::No;
         };
         if request.header(answers).is_none() {
@@ -105,6 +118,7 @@ impl Login {
         } else {
             self.stale += 1;
         }
+        self.best = algorithm;
         let value = self.answer(&challenge, algorithm, request, Token::new(rng));
         if *request.method() == Method::Invite {
             self.last = Some(Last { proxy, value: value.clone() });
@@ -161,8 +175,12 @@ fn usable(challenge: Challenge) -> Option<(Challenge, Algorithm)> {
 mod tests {
     use super::*;
 
+    fn login_of(least: Algorithm) -> Login {
+        Login::new(Credentials { user: "bob".into(), password: "zanzibar".into(), least })
+    }
+
     fn login() -> Login {
-        Login::new(Credentials { user: "bob".into(), password: "zanzibar".into() })
+        login_of(Algorithm::Md5)
     }
 
     fn request(more: &str) -> Message {
@@ -203,18 +221,42 @@ mod tests {
     }
 
     #[test]
-    fn the_topmost_known_challenge_is_taken() {
-        let more = "Proxy-Authenticate: Digest realm=\"r\", nonce=\"1\", algorithm=SHA-512-256\r\n\
+    fn the_strongest_known_challenge_is_taken() {
+        let more = "Proxy-Authenticate: Digest realm=\"r\", nonce=\"1\", algorithm=SHA-512-256-sess\r\n\
+                    Proxy-Authenticate: Digest realm=\"r\", nonce=\"0\", algorithm=MD5, qop=\"auth\"\r\n\
                     Proxy-Authenticate: Digest realm=\"r\", nonce=\"2\", algorithm=MD5, qop=\"auth-int\"\r\n\
                     Proxy-Authenticate: Basic realm=\"r\"\r\n\
                     Proxy-Authenticate: Digest realm=\"r\", nonce=\"3\", algorithm=SHA-256, qop=\"auth-int,auth\"\r\n\
-                    Proxy-Authenticate: Digest realm=\"r\", nonce=\"4\", algorithm=MD5, qop=\"auth\"\r\n";
+                    Proxy-Authenticate: Digest realm=\"r\", nonce=\"4\", algorithm=SHA-256, qop=\"auth\"\r\n";
         let mut login = login();
         let (header, value) = answer(&mut login, &request(""), &response(407, more)).expect("one");
         assert_eq!(header, Name::ProxyAuthorization);
         assert!(value.contains("nonce=\"3\"") && value.contains("algorithm=SHA-256"), "{value}");
         assert!(value.contains("qop=auth") && value.contains("nc=00000001"), "{value}");
         assert_eq!(login.last(), Some((Name::ProxyAuthorization, value.as_bytes())));
+    }
+
+    #[test]
+    fn what_is_too_weak_is_not_answered() {
+        let ask = |algorithm: &str| {
+            format!(
+                "WWW-Authenticate: Digest realm=\"r\", nonce=\"1\", algorithm={algorithm}, qop=\"auth\"\r\n"
+            )
+        };
+        let (md5, sha) = (ask("MD5"), ask("SHA-256"));
+        let mut strict = login_of(Algorithm::Sha256);
+        assert_eq!(answer(&mut strict, &request(""), &response(401, &md5)), None);
+        let (_, value) = answer(&mut strict, &request(""), &response(401, &sha)).expect("one");
+        assert!(value.contains("algorithm=SHA-256"), "{value}");
+        let both = format!("{md5}{sha}{}", ask("SHA-512-256"));
+        let mut login = login();
+        let (_, value) = answer(&mut login, &request(""), &response(401, &both)).expect("one");
+        assert!(value.contains("algorithm=SHA-512-256"), "{value}");
+        assert_eq!(
+            answer(&mut login, &request(""), &response(401, &sha)),
+            None,
+            "weaker than before"
+        );
     }
 
     #[test]

@@ -302,7 +302,7 @@ mod tests {
     const LIFE: Duration = Duration::from_secs(300);
     const AT: fn(u64) -> Time = Time::from_millis;
 
-    const BOTH: &[Algorithm] = &[Algorithm::Sha256, Algorithm::Md5];
+    const BOTH: &[Algorithm] = &[Algorithm::Sha512_256, Algorithm::Sha256, Algorithm::Md5];
 
     fn verifier() -> Verifier {
         Verifier::new("care.example", LIFE, BOTH, &mut Rng::from_seed(1))
@@ -325,7 +325,11 @@ mod tests {
              Call-ID: c\r\nCSeq: 1 REGISTER\r\n{name}: {value}\r\n\r\n"
         );
         let response = Message::parse(text.as_bytes()).expect("a message");
-        let mut login = Login::new(Credentials { user: "1001".into(), password: password.into() });
+        let mut login = Login::new(Credentials {
+            user: "1001".into(),
+            password: password.into(),
+            least: Default::default(),
+        });
         match login.challenged(&register(""), &response, &mut Rng::from_seed(2)) {
             Challenged::Answer { value, .. } => {
                 format!("Authorization: {}\r\n", String::from_utf8(value).expect("ASCII"))
@@ -344,13 +348,18 @@ mod tests {
     }
 
     #[test]
-    fn both_algorithms_are_offered_and_accepted_once_a_count() {
+    fn all_algorithms_are_offered_in_order_and_accepted_once_a_count() {
         let mut v = verifier();
         assert_eq!(verify(&mut v, 0, ""), Verdict::Missing);
-        for which in [0, 1] {
+        for which in [0, 1, 2] {
             let challenge = v.challenge(AT(0), SOURCE, Role::Server, false);
             let value = String::from_utf8(challenge[which].1.clone()).expect("ASCII");
-            assert!(value.contains(["algorithm=SHA-256", "algorithm=MD5"][which]), "{value}");
+            assert!(
+                value.contains(
+                    ["algorithm=SHA-512-256", "algorithm=SHA-256", "algorithm=MD5"][which]
+                ),
+                "{value}"
+            );
             let answer = credentials(&challenge, which, "secret");
             assert_eq!(verify(&mut v, 1_000, &answer), accepted());
             assert_eq!(verify(&mut v, 1_001, &answer), Verdict::Stale, "replayed");
@@ -360,7 +369,7 @@ mod tests {
     #[test]
     fn what_was_not_offered_is_not_accepted() {
         let mut v = verifier();
-        let answer = credentials(&v.challenge(AT(0), SOURCE, Role::Server, false), 1, "secret");
+        let answer = credentials(&v.challenge(AT(0), SOURCE, Role::Server, false), 2, "secret");
         assert!(answer.contains("algorithm=MD5"));
         v.algorithms = vec![Algorithm::Sha256];
         let challenge = v.challenge(AT(0), SOURCE, Role::Server, false);
@@ -409,7 +418,7 @@ mod tests {
         let challenge = v.challenge(AT(0), SOURCE, Role::Server, false);
         let good = credentials(&challenge, 0, "secret");
         for (from, to) in [
-            ("algorithm=SHA-256", "algorithm=SHA-256-sess"),
+            ("algorithm=SHA-512-256", "algorithm=SHA-512-256-sess"),
             ("qop=auth", "qop=auth-int"),
             ("nc=00000001", "nc=00000002"),
             ("uri=\"sip:care.example\"", "uri=\"sip:other\""),

@@ -12,7 +12,7 @@ fn verifier() -> Verifier {
 }
 
 fn bob(password: &str) -> Credentials {
-    Credentials { user: "bob".into(), password: password.into() }
+    Credentials { user: "bob".into(), password: password.into(), least: Default::default() }
 }
 
 /// B checks the INVITE it heard last: answers it, or challenges. True when it answered.
@@ -74,6 +74,34 @@ fn a_wrong_password_ends_the_call_with_the_second_401() {
     }
     pair.run(50);
     assert_eq!(pair.sent(A, "INVITE"), 2);
+    assert_eq!(names(&pair.heard(A)), ["Ended Rejected 401"]);
+    pair.run_out();
+}
+
+/// Who has answered with the stronger hash is not talked down to a weaker one by a proxy on the way.
+#[test]
+fn a_weaker_challenge_in_the_same_call_is_not_answered() {
+    let all = [Algorithm::Md5, Algorithm::Sha512_256];
+    let life = Duration::from_secs(300);
+    let mut verifier = Verifier::new("care.example", life, &all, &mut Rng::from_seed(3));
+    let mut pair = Pair::new();
+    pair.call_with(A, Some(SDP), Some(bob("zanzibar")));
+    pair.run(50);
+    assert!(!judge(&mut pair, &mut verifier, Role::Server));
+    pair.run(50);
+    let (session, again) = last_invite(&pair);
+    let value =
+        String::from_utf8_lossy(again.header(Name::Authorization).expect("one")).into_owned();
+    assert!(value.contains("algorithm=SHA-512-256"), "{value}");
+    let nonce =
+        value.split("nonce=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("one");
+    let challenge = format!(
+        "Digest realm=\"care.example\", nonce=\"{nonce}\", stale=true, algorithm=MD5, qop=\"auth\""
+    );
+    let headers = vec![(Name::WwwAuthenticate, challenge.into_bytes())];
+    pair.command(B, Command::Reject { session, status: 401, reason: None, headers });
+    pair.run(50);
+    assert_eq!(pair.sent(A, "INVITE"), 2, "not once more");
     assert_eq!(names(&pair.heard(A)), ["Ended Rejected 401"]);
     pair.run_out();
 }

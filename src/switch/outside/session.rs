@@ -348,5 +348,9 @@ impl Switch {
 /// By what its challenges are answered.
 fn credentials(recorder: &Recorder) -> Option<sip::Credentials> {
     let (user, password) = (recorder.username.as_ref()?, recorder.password.as_ref()?);
-    Some(sip::Credentials { user: user.to_string(), password: password.expose().to_owned() })
+    Some(sip::Credentials {
+        user: user.to_string(),
+        password: password.expose().to_owned(),
+        least: sip::digest::Algorithm::Md5,
+    })
 }

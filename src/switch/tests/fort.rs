@@ -41,7 +41,11 @@ impl Rig {
         let n = self.invite(at, "1001@", to);
         let asked = self.sent.last().expect("an answer").1.clone();
         assert_eq!(asked.status(), Some(401));
-        let mut login = Login::new(Credentials { user: "1001".into(), password: password.into() });
+        let mut login = Login::new(Credentials {
+            user: "1001".into(),
+            password: password.into(),
+            least: Default::default(),
+        });
         let invite = format!("INVITE sip:{to}@10.0.0.1 SIP/2.0\r\nCSeq: 1 INVITE\r\n\r\n");
         let invite = Message::parse(invite.as_bytes()).expect("a message");
         let Challenged::Answer { value, .. } =

@@ -50,7 +50,11 @@ fn rig_with(more: &str) -> Rig {
 
 /// A phone calls `to`, with its password: the leg of it.
 fn call(rig: &mut Rig, at: &str, from: &str, to: &str) -> LegId {
-    let mut login = Login::new(Credentials { user: from.into(), password: "secret".into() });
+    let mut login = Login::new(Credentials {
+        user: from.into(),
+        password: "secret".into(),
+        least: Default::default(),
+    });
     let mut credentials = String::new();
     let sdp = "v=0\r\no=a 1 1 IN IP4 10.0.0.22\r\ns=-\r\nc=IN IP4 10.0.0.22\r\nt=0 0\r\n\
                m=audio 4000 RTP/AVP 8\r\n";

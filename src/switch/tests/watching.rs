@@ -43,7 +43,11 @@ pub(super) fn request(
     to: &str,
     more: &str,
 ) -> Message {
-    let mut login = Login::new(Credentials { user: from.into(), password: "secret".into() });
+    let mut login = Login::new(Credentials {
+        user: from.into(),
+        password: "secret".into(),
+        least: Default::default(),
+    });
     let mut credentials = String::new();
     let method = line.split(' ').next().unwrap_or_default().to_owned();
     for _ in 0..2 {

@@ -14,6 +14,10 @@ pub enum Algorithm {
     Sha256,
     /// SHA-256-sess.
     Sha256Sess,
+    /// SHA-512-256: SHA-512 cut to 256 bits (FIPS 180-4 §5.3.6), with an initial value of its own.
+    Sha512_256,
+    /// SHA-512-256-sess.
+    Sha512_256Sess,
     /// Any other.
     Other(Box<str>),
 }
@@ -21,7 +25,14 @@ pub enum Algorithm {
 impl Algorithm {
     /// Recognises a name in any case.
     pub fn parse(text: &[u8]) -> Algorithm {
-        let known = [Algorithm::Md5, Algorithm::Md5Sess, Algorithm::Sha256, Algorithm::Sha256Sess];
+        let known = [
+            Algorithm::Md5,
+            Algorithm::Md5Sess,
+            Algorithm::Sha256,
+            Algorithm::Sha256Sess,
+            Algorithm::Sha512_256,
+            Algorithm::Sha512_256Sess,
+        ];
         let found = known.into_iter().find(|a| text.eq_ignore_ascii_case(a.as_str().as_bytes()));
         found.unwrap_or_else(|| Algorithm::Other(String::from_utf8_lossy(text).into()))
     }
@@ -33,6 +44,8 @@ impl Algorithm {
             Algorithm::Md5Sess => "MD5-sess",
             Algorithm::Sha256 => "SHA-256",
             Algorithm::Sha256Sess => "SHA-256-sess",
+            Algorithm::Sha512_256 => "SHA-512-256",
+            Algorithm::Sha512_256Sess => "SHA-512-256-sess",
             Algorithm::Other(name) => name,
         }
     }
