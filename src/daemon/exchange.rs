@@ -369,6 +369,7 @@ fn gate_order(order: Gate) -> gate::Order {
         Gate::Hush(source, time) => gate::Order::Hush(source, time),
         Gate::Unban(source) => gate::Order::Unban(source),
         Gate::Allow(networks) => gate::Order::Allow(networks),
+        Gate::Peers(addresses) => gate::Order::Peers(addresses),
         Gate::Urgent(numbers) => gate::Order::Urgent(numbers),
     }
 }

@@ -20,12 +20,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::alias::Claim;
 use super::complaint::and_more;
 use super::connections::{Queue, Shared};
 use super::{Inbound, websocket};
@@ -63,6 +65,8 @@ pub(super) struct Connection {
     number: u64,
     /// The peer has opened it.
     called_us: bool,
+    /// The certificates that the peer has shown, where it has opened it.
+    shown: Vec<CertificateDer<'static>>,
     ends: Ends,
     shared: Shared,
 }
@@ -150,7 +154,7 @@ fn prepare(stream: &TcpStream) {
 impl Connection {
     pub(super) fn new(flow: Flow, queue: &Queue, ends: Ends, shared: Shared) -> Connection {
         let (number, called_us) = (queue.number, queue.called_us);
-        Connection { flow, number, called_us, ends, shared }
+        Connection { flow, number, called_us, shown: Vec::new(), ends, shared }
     }
 
     /// Opens it, because something is to be sent.
@@ -198,7 +202,7 @@ impl Connection {
     }
 
     /// Shakes hands with who has connected.
-    async fn secure(self, stream: TcpStream) {
+    async fn secure(mut self, stream: TcpStream) {
         let Some(place) = self.shared.handshake() else {
             self.shared.counters.add(|c| &c.refused);
             return self.vanish();
@@ -208,6 +212,8 @@ impl Connection {
             Ok(stream) if web => self.upgrade(stream, Some(place)).await,
             Ok(stream) => {
                 drop(place);
+                let (_, session) = stream.get_ref();
+                self.shown = session.peer_certificates().unwrap_or_default().to_vec();
                 let (reader, writer) = tokio::io::split(stream);
                 self.talk(reader, writer).await;
             }
@@ -253,11 +259,13 @@ impl Connection {
         let (pong, pongs) = mpsc::channel(4);
         let first = if self.called_us { FIRST_MESSAGE } else { IDLE };
         let owed = Owed::default();
+        let shown = core::mem::take(&mut self.shown);
+        let claim = Claim::new(self.flow, self.number, self.called_us, shown);
         let over = {
             // One future until the end: a message is not left half written.
             let mut writing = pin!(write(&mut writer, &mut self.ends.queued, pongs, &owed));
             let over = tokio::select! {
-                over = read(&mut reader, self.flow, first, pong, &owed, &self.shared) => over,
+                over = read(&mut reader, self.flow, (first, claim), pong, &owed, &self.shared) => over,
                 () = &mut writing => Over::Gone,
                 () = cut(&mut self.ends.cuts) => Over::Gone,
             };
@@ -292,8 +300,8 @@ impl Connection {
 
     /// Says that the flow is over, unless a newer connection has its place.
     async fn end(self) {
-        if self.shared.forget(self.flow, self.number) {
-            self.shared.deliver(Inbound::FlowFailed(self.flow)).await;
+        for flow in self.shared.forget(self.flow, self.number) {
+            self.shared.deliver(Inbound::FlowFailed(flow)).await;
         }
     }
 
@@ -325,7 +333,7 @@ enum Over {
 async fn read<R: AsyncRead + Unpin>(
     reader: &mut R,
     flow: Flow,
-    first: Duration,
+    (first, mut claim): (Duration, Claim),
     pong: mpsc::Sender<()>,
     owed: &Owed,
     shared: &Shared,
@@ -368,6 +376,7 @@ async fn read<R: AsyncRead + Unpin>(
                     silent_until = None;
                     shared.counters.add(|c| &c.received);
                     owed.asked(&message);
+                    claim.heard(&message, shared);
                     shared.deliver(Inbound::Message(flow, message)).await;
                 }
                 Err(error) => {

@@ -54,6 +54,8 @@ type Map = Arc<Mutex<Table>>;
 struct Table {
     by_flow: HashMap<Flow, Queue>,
     of_source: HashMap<Source, usize>,
+    /// To whom requests go over another connection (`alias`): over which, and its number.
+    aliases: HashMap<Flow, (Flow, u64)>,
 }
 
 impl Table {
@@ -64,6 +66,25 @@ impl Table {
         if let Some(before) = self.by_flow.insert(flow, queue) {
             self.count_off(flow, &before);
         }
+    }
+
+    /// The connection that what is for `flow` goes over: its own, or else one whose peer wants it so.
+    fn way(&self, flow: Flow) -> Flow {
+        if self.by_flow.contains_key(&flow) {
+            return flow;
+        }
+        let alias = self.aliases.get(&flow);
+        let stands = |(to, number): &&(Flow, u64)| {
+            self.by_flow.get(to).is_some_and(|queue| queue.number == *number)
+        };
+        alias.filter(stands).map_or(flow, |(to, _)| *to)
+    }
+
+    /// The flows that led over connection `number` alone, and are no more.
+    fn unalias(&mut self, number: u64) -> Vec<Flow> {
+        let gone = self.aliases.extract_if(|_, (_, of)| *of == number);
+        let gone: Vec<Flow> = gone.map(|(flow, _)| flow).collect();
+        gone.into_iter().filter(|flow| !self.by_flow.contains_key(flow)).collect()
     }
 
     fn remove(&mut self, flow: Flow) -> Option<Queue> {
@@ -210,11 +231,12 @@ impl Connections {
     /// dropped, and [`Inbound::FlowFailed`] says so: a peer that does not read loses its connection.
     pub fn send(&self, flow: Flow, bytes: &[u8]) -> bool {
         let mut map = self.shared.map.lock().expect("no holder panics");
-        if let Some(queue) = map.by_flow.get(&flow) {
+        let way = map.way(flow);
+        if let Some(queue) = map.by_flow.get(&way) {
             match queue.put(bytes) {
                 Ok(()) => return true,
                 Err(true) => {
-                    if let Some(queue) = map.remove(flow) {
+                    if let Some(queue) = map.remove(way) {
                         // The connection's own end tells of it.
                         let _ = queue.cut.send(());
                     }
@@ -296,16 +318,24 @@ impl Shared {
         }
     }
 
-    /// Takes connection `number` out of the map; `false` when a newer one has its place: then the
-    /// flow goes on.
-    pub(super) fn forget(&self, flow: Flow, number: u64) -> bool {
+    /// Takes connection `number` out of the map. Gives the flows that are over with it: its own, unless a
+    /// newer one has its place, and those that led over it.
+    pub(super) fn forget(&self, flow: Flow, number: u64) -> Vec<Flow> {
         let mut map = self.map.lock().expect("no holder panics");
-        match map.by_flow.get(&flow) {
-            Some(queue) if queue.number != number => false,
-            _ => {
-                map.remove(flow);
-                true
-            }
+        let mut over = map.unalias(number);
+        if map.by_flow.get(&flow).is_none_or(|queue| queue.number == number) {
+            map.remove(flow);
+            over.push(flow);
+        }
+        over
+    }
+
+    /// What is for `to` goes over connection `number` of `flow` from now on, while it stands and there is no
+    /// other.
+    pub(super) fn alias(&self, to: Flow, flow: Flow, number: u64) {
+        let mut map = self.map.lock().expect("no holder panics");
+        if map.by_flow.get(&flow).is_some_and(|queue| queue.number == number) {
+            map.aliases.insert(to, (flow, number));
         }
     }
 

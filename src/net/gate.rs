@@ -12,7 +12,7 @@
 //! lookup, and of none while nobody is banned.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
@@ -30,6 +30,8 @@ pub enum Order {
     Unban(Source),
     /// Who is known: gateways and configured networks, in place of those before.
     Allow(Vec<Network>),
+    /// Where gateways listen, in place of those before.
+    Peers(Vec<SocketAddr>),
     /// The numbers of emergencies and of the care line, in place of those before: who dials one or reports to it is
     /// read, whoever he is.
     Urgent(Vec<String>),
@@ -45,6 +47,7 @@ struct Inner {
     any: AtomicBool,
     shut: RwLock<HashMap<Source, Shut>>,
     allowed: RwLock<Vec<Network>>,
+    peers: RwLock<Vec<SocketAddr>>,
     urgent: RwLock<Vec<String>>,
 }
 
@@ -68,6 +71,9 @@ impl Gate {
             }
             Order::Allow(networks) => {
                 *self.0.allowed.write().expect("no holder panics") = networks;
+            }
+            Order::Peers(addresses) => {
+                *self.0.peers.write().expect("no holder panics") = addresses;
             }
             Order::Urgent(numbers) => {
                 *self.0.urgent.write().expect("no holder panics") = numbers;
@@ -125,6 +131,11 @@ impl Gate {
             let next = rest.and_then(|rest| rest.first());
             next.is_some_and(|next| matches!(next, b'@' | b';' | b' ' | b':'))
         })
+    }
+
+    /// Whether a gateway listens there.
+    pub(super) fn is_peer(&self, address: SocketAddr) -> bool {
+        self.0.peers.read().expect("no holder panics").contains(&address)
     }
 
     /// Whether this address is a gateway's or of a configured network.

@@ -14,6 +14,7 @@
     reason = "this floor owns the sockets and their threads"
 )]
 
+mod alias;
 mod complaint;
 mod connection;
 pub mod connections;

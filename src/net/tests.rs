@@ -343,6 +343,108 @@ fn messages_go_both_ways_over_tls_on_the_callers_connection() {
     assert!(matches!(there.next(), Inbound::FlowFailed(gone) if gone == flow));
 }
 
+/// A request whose Via says `alias`, of who listens at `port`.
+fn aliased(transport: Transport, port: u16) -> String {
+    options("Content-Length: 0\r\n")
+        .replace("TCP h;", &format!("{} gw.example:{port};alias;", transport.via_name()))
+}
+
+/// A listener that counts who comes.
+fn gateway() -> (std::net::TcpListener, SocketAddr) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.set_nonblocking(true).expect("it may");
+    let at = listener.local_addr().expect("an address");
+    (listener, at)
+}
+
+#[test]
+fn requests_to_a_gateway_go_back_over_its_own_connection() {
+    let net = Net::start(9);
+    let (listener, at) = gateway();
+    let to = Flow { transport: Transport::Tcp, local: net.at(), remote: at };
+    let mut client = net.connect();
+    // Somebody at the gateway's address, before anybody knows that it is one's.
+    client.write_all(aliased(Transport::Tcp, at.port()).as_bytes()).expect("sent");
+    net.message();
+    let alone = Flow { remote: SocketAddr::new(at.ip(), 9), ..to };
+    net.sip.order(gate::Order::Peers(vec![at]));
+    for port in [9, at.port()] {
+        client.write_all(aliased(Transport::Tcp, port).as_bytes()).expect("sent");
+        net.message();
+    }
+    net.sip.send(to, &message("X: back\r\nContent-Length: 0\r\n"));
+    let mut heard = [0; 64];
+    client.read_exact(&mut heard).expect("it comes here");
+    assert!(heard.starts_with(b"OPTIONS"));
+    assert_eq!(
+        listener.accept().expect_err("nobody has called").kind(),
+        std::io::ErrorKind::WouldBlock
+    );
+    // A port where no gateway is stands for nobody.
+    net.sip.send(alone, &message("Content-Length: 0\r\n"));
+    assert!(matches!(net.next(), Inbound::FlowFailed(gone) if gone == alone));
+    // With the connection both flows end; the next request opens its own.
+    drop(client);
+    let mut gone = [net.next(), net.next()].map(|inbound| match inbound {
+        Inbound::FlowFailed(flow) => flow,
+        other => panic!("{other:?}"),
+    });
+    gone.sort_by_key(|flow| *flow != to);
+    assert_eq!(gone[0], to);
+    assert_ne!(gone[1], to);
+    net.sip.send(to, &message("Content-Length: 0\r\n"));
+    let until = std::time::Instant::now() + PATIENCE;
+    while listener.accept().is_err() {
+        assert!(std::time::Instant::now() < until, "nobody calls");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn over_tls_only_who_shows_the_gateways_certificate_is_sent_its_requests() {
+    // The gateway's certificate, another's, and none.
+    for (shows, over_its_own) in [(Some(true), true), (Some(false), false), (None, false)] {
+        let (gateways, pin) = identity();
+        let (others, _) = identity();
+        let (ours, our_pin) = identity();
+        let (listener, at) = gateway();
+        let root = |identity: &Identity| identity.key.cert[0].clone();
+        let client_ca = shows.map(|_| vec![root(&gateways), root(&others)]);
+        let material = Material {
+            identities: vec![ours],
+            client_ca,
+            peers: vec![peer(at, pin)],
+            ..Material::default()
+        };
+        let net = Net::on(Transport::Tls, streams(9, &material));
+        net.sip.order(gate::Order::Peers(vec![at]));
+        let identities = match shows {
+            Some(true) => vec![gateways],
+            Some(false) => vec![others],
+            None => Vec::new(),
+        };
+        let peers = vec![peer(net.at(), our_pin)];
+        let caller = Material { identities, peers, ..Material::default() };
+        let there = Net::on(Transport::Tcp, streams(9, &caller));
+        let out = Flow { transport: Transport::Tls, local: there.at(), remote: net.at() };
+        let text = aliased(Transport::Tls, at.port());
+        there.sip.send(out, &Message::parse(text.as_bytes()).expect("a message"));
+        net.message();
+        let to = Flow { transport: Transport::Tls, local: net.at(), remote: at };
+        net.sip.send(to, &message("X: back\r\nContent-Length: 0\r\n"));
+        if over_its_own {
+            assert_eq!(there.message().0, out);
+            assert!(listener.accept().is_err(), "{shows:?}: nobody has called");
+            continue;
+        }
+        let until = std::time::Instant::now() + PATIENCE;
+        while listener.accept().is_err() {
+            assert!(std::time::Instant::now() < until, "{shows:?}: nobody calls");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
 #[test]
 fn a_connection_of_ours_comes_from_the_listeners_address() {
     let there = Net::start(9);

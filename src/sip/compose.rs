@@ -77,7 +77,13 @@ impl Hop {
             Transport::Ws => wire::Transport::Ws,
             Transport::Wss => wire::Transport::Wss,
         };
-        Via::new(transport, self.sent_by, &self.branch.branch())
+        let streams = matches!(transport, wire::Transport::Tcp | wire::Transport::Tls);
+        let mut via = Via::new(transport, self.sent_by, &self.branch.branch());
+        if streams {
+            // The peer may send us its requests over the same connection (RFC 5923 §5).
+            via.params.set("alias", None);
+        }
+        via
     }
 }
 

@@ -18,7 +18,7 @@
 //!
 //! A right password ends a ban that was not ordered.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::access::bans::{Ban, Strength};
 use crate::access::sources::{Home, Terms, Why};
@@ -51,6 +51,12 @@ impl Switch {
         let only: Vec<Network> = peers.map(|at| Network::only(at.ip())).collect();
         let before = core::mem::take(&mut self.known);
         self.known = self.config.fort.allow.iter().copied().chain(only).collect();
+        let peers: Vec<SocketAddr> =
+            self.gateways.iter().flat_map(|gateway| gateway.hops.addresses()).collect();
+        if self.peers != peers {
+            self.peers.clone_from(&peers);
+            self.out.push_back(Output::Gate(Gate::Peers(peers)));
+        }
         let urgent: Vec<String> = self.config.urgent().map(str::to_owned).collect();
         if self.urgent != urgent {
             self.urgent.clone_from(&urgent);

@@ -187,6 +187,8 @@ pub enum Gate {
     /// From here nobody is counted: gateways and configured networks. Comes at the start and when it
     /// changes.
     Allow(Vec<Network>),
+    /// Where gateways listen: over a connection of theirs requests to there may go. Comes like `Allow`.
+    Peers(Vec<SocketAddr>),
     /// INVITEs to these numbers are read whoever sends them. Comes like `Allow`.
     Urgent(Vec<String>),
 }

@@ -256,6 +256,8 @@ pub struct Switch {
     bans: Bans,
     /// From where nobody is counted.
     known: Vec<Network>,
+    /// Where gateways listen.
+    peers: Vec<SocketAddr>,
     /// The emergency numbers, as the sockets know them.
     urgent: Vec<String>,
     /// Calls out by account, and what numbers cost.
@@ -344,6 +346,7 @@ impl Switch {
             sources,
             bans: Bans::default(),
             known: Vec::new(),
+            peers: Vec::new(),
             urgent: Vec::new(),
             tolls: Tolls::default(),
             prices: charging::Prices::new(&config),

@@ -21,8 +21,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio::net::TcpStream;
@@ -103,6 +104,7 @@ struct State {
 #[derive(Clone)]
 struct Call {
     config: Arc<ClientConfig>,
+    trust: Arc<Trust>,
     name: ServerName<'static>,
     who: String,
 }
@@ -142,6 +144,15 @@ impl Tls {
         state.named.get(located.get(&to)?).cloned()
     }
 
+    /// Whether who has connected to us and shown these certificates, his own first, is the peer at `at`: as if
+    /// we had called there. Of anybody who is no peer that is not known.
+    pub(super) fn would_believe(&self, at: SocketAddr, shown: &[CertificateDer<'static>]) -> bool {
+        let state = self.state();
+        let call = state.peers.get(&at).cloned().or_else(|| self.named(&state, at));
+        let (Some(call), [own, between @ ..]) = (call, shown) else { return false };
+        call.trust.verify_server_cert(own, between, &call.name, &[], UnixTime::now()).is_ok()
+    }
+
     /// Shakes hands with who has connected; `web`: over `wss:`.
     pub(super) async fn accept(
         &self,
@@ -167,18 +178,18 @@ impl Tls {
         let state = self.state();
         let unknown = || {
             let config = state.other.clone()?;
-            Some(Call { config, name: ServerName::from(to.ip()), who: "peer".into() })
+            Some((config, ServerName::from(to.ip()), "peer".to_owned()))
         };
-        let Some(call) =
-            state.peers.get(&to).cloned().or_else(|| self.named(&state, to)).or_else(unknown)
-        else {
+        let known = state.peers.get(&to).cloned().or_else(|| self.named(&state, to));
+        let known = known.map(|call| (call.config, call.name, call.who));
+        let Some((config, name, who)) = known.or_else(unknown) else {
             return Err(Fault::nobody_believed());
         };
-        let connector = TlsConnector::from(call.config);
-        match timeout(HANDSHAKE, connector.connect(call.name, stream)).await {
+        let connector = TlsConnector::from(config);
+        match timeout(HANDSHAKE, connector.connect(name, stream)).await {
             Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(error)) => Err(Fault::of_whom_we_call(&error, &call.who)),
-            Err(_) => Err(Fault::slow(HANDSHAKE).with(&call.who)),
+            Ok(Err(error)) => Err(Fault::of_whom_we_call(&error, &who)),
+            Err(_) => Err(Fault::slow(HANDSHAKE).with(&who)),
         }
     }
 }
@@ -206,15 +217,15 @@ impl State {
             let named = peer.name.clone().or_else(host).unwrap_or_default();
             let name = ServerName::try_from(named.clone())
                 .map_err(|_| Refused(format!("{}: {named} is no name of a host", peer.who)))?;
-            let trust = Trust::new(roots.clone(), named, peer.pin);
-            let config = Arc::new(client_config(trust, &identities)?);
-            let call = Call { config, name, who: peer.who.clone() };
+            let trust = Arc::new(Trust::new(roots.clone(), named, peer.pin));
+            let config = Arc::new(client_config(trust.clone(), &identities)?);
+            let call = Call { config, trust, name, who: peer.who.clone() };
             match peer.address {
                 Some(at) => drop(peers.insert(at, call)),
                 None => drop(found.insert(peer.gateway.clone(), call)),
             }
         }
-        let other = client_config(Trust::of_anybody(roots), &identities)?;
+        let other = client_config(Arc::new(Trust::of_anybody(roots)), &identities)?;
         Ok(State { server, web, peers, named: found, other: Some(Arc::new(other)) })
     }
 }
@@ -238,12 +249,12 @@ fn server_config(
     Ok(builder.with_cert_resolver(identities.clone()))
 }
 
-fn client_config(trust: Trust, identities: &Arc<Identities>) -> Result<ClientConfig, Refused> {
+fn client_config(trust: Arc<Trust>, identities: &Arc<Identities>) -> Result<ClientConfig, Refused> {
     Ok(ClientConfig::builder_with_provider(Arc::new(provider()))
         .with_safe_default_protocol_versions()
         .map_err(refused)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(trust))
+        .with_custom_certificate_verifier(trust)
         .with_client_cert_resolver(identities.clone()))
 }
 
