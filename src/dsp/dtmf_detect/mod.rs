@@ -3,7 +3,7 @@
 //!
 //! On the path: the sample path of a leg whose peer sends its digits in-band.
 //!
-//! Every 5 ms a 20 ms Hann window goes through eight Goertzel filters. The window's slopes make a
+//! Every 5 ms a 20 ms Hann window goes through eight filters. The window's slopes make a
 //! tone's amplitude in it rise and fall smoothly, so that the half-way points give the digit's
 //! beginning and end to about 2 ms; the turn of a filter's phase from block to block gives the
 //! frequency to about 1 Hz, finer than any filter of 20 ms could.
@@ -31,7 +31,7 @@
 //!
 //! Not here: muting the digit in the audio that goes on, digits as packets or SIP INFO.
 
-mod spectrum;
+pub(super) mod spectrum;
 #[cfg(test)]
 mod tests;
 

@@ -3,7 +3,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{Filters, Kernels, Place, g711, gain, level, mix, pitch, stream};
+use super::{Filters, Kernels, Place, WINDOW, g711, gain, level, mix, pitch, spectrum, stream};
 
 /// The table, if this processor may use it: there is no other way to it.
 pub(super) fn kernels() -> Option<&'static Kernels> {
@@ -24,6 +24,7 @@ static AVX2: Kernels = Kernels {
     peak,
     scale,
     product,
+    filter,
     convolve,
 };
 
@@ -56,6 +57,7 @@ with_avx2! {
     peak = level::plain::peak, (samples: &[i16]) -> u16;
     scale = gain::plain::scale, (samples: &mut [i16], factor: i32);
     product = pitch::plain::product, (a: &[i16], b: &[i16]) -> i64;
+    filter = spectrum::plain::filter, (samples: &[f32; WINDOW]) -> [f32; 16];
     convolve = convolved, (filters: &Filters, place: &mut Place, line: &[i16], out: &mut [i16]) -> usize;
 }
 

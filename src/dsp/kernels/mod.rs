@@ -1,7 +1,7 @@
 //! The inner loops of this floor, once for every processor and once for those with AVX2, and the
 //! choice between the two while running.
 //!
-//! On the path: [`g711`], [`mix`], [`level`], [`gain`], [`pitch`] and
+//! On the path: [`g711`], [`mix`], [`level`], [`gain`], [`pitch`], [`dtmf_detect`](super::dtmf_detect) and
 //! [`resample`](super::resample::stream) call their loops through this table, with whole packets, so
 //! that one indirect call stands against some hundred samples.
 //!
@@ -12,8 +12,8 @@
 //!
 //! Both entries of a row come from one body, which the compiler turns into vectors; only the
 //! resampler's sum of products is written in AVX2's own instructions, because it does not see that
-//! one. All of it is integers, so both give the same bits: a recording, a test and a standby do not
-//! depend on the processor. `unsafe` stands in `avx2` alone.
+//! one. All of it is integers, but for `filter`, whose lanes add up in one order everywhere: both give the
+//! same bits, and a recording, a test and a standby do not depend on the processor. `unsafe` stands in `avx2` alone.
 //!
 //! Not here: AVX-512, which gains too little and loses in places (docs/decisions/0004); loops that
 //! no packet's path has.
@@ -21,6 +21,7 @@
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 
+use super::dtmf_detect::spectrum::{self, WINDOW};
 use super::resample::stream::{self, Filters, Place};
 use super::{g711, gain, level, mix, pitch};
 
@@ -53,6 +54,8 @@ pub struct Kernels {
     pub scale: fn(&mut [i16], i32),
     /// Sum of products, each less its last eight bits.
     pub product: fn(&[i16], &[i16]) -> i64,
+    /// A window through the filters for DTMF: real parts of the eight, then imaginary ones.
+    pub(super) filter: fn(&[f32; WINDOW]) -> [f32; 16],
     /// A block through the resampler's filters.
     pub(super) convolve: fn(&Filters, &mut Place, &[i16], &mut [i16]) -> usize,
 }
@@ -72,6 +75,7 @@ static PORTABLE: Kernels = Kernels {
     peak: level::plain::peak,
     scale: gain::plain::scale,
     product: pitch::plain::product,
+    filter: spectrum::plain::filter,
     convolve: stream::plain::convolve,
 };
 

@@ -33,6 +33,10 @@ fn same_for(samples: &[i16], other: &[i16], factor: i32) {
     same(&sums, |k, sums| (k.take)(sums, other));
     same(samples, |k, onto| (k.add_onto)(onto, other));
     same(samples, |k, onto| (k.scale)(onto, factor));
+    for window in samples.chunks_exact(WINDOW) {
+        let window = core::array::from_fn(|n| f32::from(window[n]));
+        same(&[0u8], |k, _| (k.filter)(&window).map(f32::to_bits));
+    }
     same(samples, |k, all| ((k.energy)(all), (k.peak)(all), (k.product)(all, other)));
 }
 
