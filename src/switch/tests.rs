@@ -112,6 +112,7 @@ mod gateways;
 mod handed;
 mod names;
 mod numbers;
+mod odd_peers;
 mod queues;
 mod registering;
 mod sent_on;

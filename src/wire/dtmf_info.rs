@@ -26,13 +26,16 @@ pub enum NoKey {
 /// whose features are dialled.
 pub fn read(content_type: &[u8], body: &[u8]) -> Result<Option<char>, NoKey> {
     let kind = content_type.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
-    let relay = kind.eq_ignore_ascii_case(b"application/dtmf-relay");
-    if !relay && !kind.eq_ignore_ascii_case(b"application/dtmf") {
+    let known = ACCEPT.split(", ").any(|own| kind.eq_ignore_ascii_case(own.as_bytes()));
+    if !known {
         return Err(NoKey::OtherKind);
     }
     let text = core::str::from_utf8(body).map_err(|_| NoKey::Garbage)?;
-    let signal = if relay { text.lines().find_map(signal_of) } else { Some(text.trim()) };
-    let signal = signal.ok_or(NoKey::Garbage)?;
+    // Some makes write the one kind's body under the other's name.
+    let signal = match text.contains('=') {
+        true => text.lines().find_map(signal_of).ok_or(NoKey::Garbage)?,
+        false => text.trim(),
+    };
     if FLASH.iter().any(|sign| signal.eq_ignore_ascii_case(sign)) {
         return Ok(None);
     }
@@ -95,6 +98,9 @@ mod tests {
         assert_eq!(read(b"application/dtmf-relay", b"Duration=5\r\n"), Err(NoKey::Garbage));
         assert_eq!(read(b"application/dtmf", b"\xff"), Err(NoKey::Garbage));
         assert_eq!(read(b"application/dtmf", b"17"), Err(NoKey::Garbage));
+        assert_eq!(read(b"application/dtmf", b"Duration=5"), Err(NoKey::Garbage));
+        assert_eq!(read(b"application/dtmf", b"Signal=5\r\nDuration=160\r\n"), Ok(Some('5')));
+        assert_eq!(read(b"application/dtmf-relay", b" 5\r\n"), Ok(Some('5')));
         assert_eq!(read(b"application/dtmf-relay", b"Signal=hf\r\n"), Ok(None));
         assert_eq!(read(b"application/dtmf-relay;x=y", b"Signal=16\n"), Ok(None));
         for kind in ACCEPT.split(',') {
