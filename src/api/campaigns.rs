@@ -98,7 +98,14 @@ fn objects() -> Value {
 
 /// The routes of this file.
 pub(super) fn routes() -> Vec<Route> {
-    let of = |route: Route| Route { tag: "campaigns", refuses: &[404, 409, 503], ..route };
+    campaign_routes().into_iter().chain(preview_routes()).collect()
+}
+
+fn of(route: Route) -> Route {
+    Route { tag: "campaigns", refuses: &[404, 409, 503], ..route }
+}
+
+fn campaign_routes() -> Vec<Route> {
     vec![
         of(Route {
             summary: "The outbound campaigns, and how far each is",
@@ -148,6 +155,12 @@ pub(super) fn routes() -> Vec<Route> {
             refuses: &[400, 404, 503],
             ..Route::get("/v1/campaigns/{campaign}/figures", "GetCampaignFigures", || get(figures))
         }),
+    ]
+}
+
+/// For the agent whom a campaign shows somebody before he is called.
+fn preview_routes() -> Vec<Route> {
+    vec![
         of(Route {
             summary: "Whom an agent is shown by a preview campaign",
             about: "`entry` is none, or `campaign`, `number`, what is known of it (`fields`), how often it was dialled \

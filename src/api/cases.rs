@@ -203,6 +203,18 @@ fn open_cases() -> Vec<Route> {
     ]
 }
 
+fn plan_order() -> Value {
+    object(
+        &["order"],
+        json!({
+            "order": { "enum": ["start", "stop", "skip", "step", "send"] },
+            "plan": { "type": "string", "minLength": 1, "maxLength": 64 },
+            "step": { "type": "integer", "minimum": 1 },
+            "resource": { "type": "string", "minLength": 1, "maxLength": 64 },
+        }),
+    )
+}
+
 /// What is done about them.
 fn orders() -> Vec<Route> {
     let case = of_case;
@@ -244,17 +256,7 @@ fn orders() -> Vec<Route> {
                     `resource`, by all ways that it has. Who gave the order is on the case.",
             roles: ACTS,
             params: &[CASE],
-            asks: Some(|| {
-                object(
-                    &["order"],
-                    json!({
-                        "order": { "enum": ["start", "stop", "skip", "step", "send"] },
-                        "plan": { "type": "string", "minLength": 1, "maxLength": 64 },
-                        "step": { "type": "integer", "minimum": 1 },
-                        "resource": { "type": "string", "minLength": 1, "maxLength": 64 },
-                    }),
-                )
-            }),
+            asks: Some(plan_order),
             gives: Gives::json(200, done),
             ..Route::post("/v1/cases/{case}/plan", "OrderPlan", || post(order_plan))
         }),

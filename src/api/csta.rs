@@ -6,14 +6,14 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post, put};
+use axum::routing::{MethodRouter, delete, get, post, put};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 use super::body::{Asked, Given};
 use super::guard::Caller;
-use super::routes::{Gives, Param, Route};
+use super::routes::{Gives, Param, Route, Schema};
 use super::{App, Problem, audit};
 use crate::access::rights::Role;
 use crate::base::CallId;
@@ -66,6 +66,60 @@ fn with_call_to() -> Value {
 fn with_to() -> Value {
     object(&["to"], json!({ "to": to() }))
 }
+fn from_to() -> Value {
+    let device =
+        json!({ "type": "string", "minLength": 1, "maxLength": 40, "description": "The phone." });
+    object(&["device", "to"], json!({ "device": device, "to": to() }))
+}
+fn call_data() -> Value {
+    json!({
+        "type": "object", "minProperties": 1, "maxProperties": crate::switch::cti::MOST_DATA,
+        "propertyNames": { "pattern": "^[0-9A-Za-z_.-]{1,64}$" },
+        "additionalProperties": { "type": "string", "maxLength": 1024 },
+    })
+}
+fn agent_state() -> Value {
+    object(
+        &["state"],
+        json!({
+            "state": { "enum": ["logged_on", "logged_off", "ready", "not_ready", "working_after_call"] },
+            "device": { "type": "string", "minLength": 1, "maxLength": 40, "description": "With `logged_on`: the phone." },
+            "pin": { "type": "string", "minLength": 1, "maxLength": 20, "description": "With `logged_on`." },
+            "code": { "type": "integer", "minimum": 0, "maximum": 9999, "description": "With `not_ready`: of the break." },
+        }),
+    )
+}
+fn what_it_was_about() -> Value {
+    object(
+        &[],
+        json!({
+            "code": { "type": "string", "minLength": 1, "maxLength": 64 },
+            "text": { "type": "string", "maxLength": LONGEST_NOTE, "description": "At most 2,000 bytes in UTF-8." },
+            "call": call_id(),
+            "done": { "type": "boolean" },
+        }),
+    )
+}
+fn who_supervises() -> Value {
+    object(
+        &["by", "how"],
+        json!({
+            "by": { "type": "string", "minLength": 1, "maxLength": 40 },
+            "how": { "enum": ["listen", "whisper", "barge_in", "disconnect", "take_over"] },
+        }),
+    )
+}
+fn wrap_up_codes() -> Value {
+    let code = object(
+        &["code", "name", "queues"],
+        json!({
+            "code": { "type": "string" },
+            "name": { "type": "string" },
+            "queues": { "type": "array", "items": { "type": "string" } },
+        }),
+    );
+    json!({ "type": "array", "items": code })
+}
 pub(super) fn done() -> Value {
     object(&["done"], json!({ "done": { "type": "string" } }))
 }
@@ -84,10 +138,9 @@ fn queues() -> Value {
 
 /// The routes of this file.
 pub(super) fn routes() -> Vec<Route> {
-    [calls_routes(), device_routes(), transfer_routes(), agent_routes()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let calls = [calls_routes(), device_routes(), transfer_routes(), two_call_routes()];
+    let centre = [agent_routes(), wrap_up_routes(), floor_routes()];
+    calls.into_iter().chain(centre).flatten().collect()
 }
 
 fn calls_routes() -> Vec<Route> {
@@ -105,15 +158,7 @@ fn calls_routes() -> Vec<Route> {
             about: "The phone answers by itself or rings, and the number is then called as if it had dialled it. Events tell \
                     how it goes on.",
             roles: ACTS,
-            asks: Some(|| {
-                object(
-                    &["device", "to"],
-                    json!({
-                        "device": { "type": "string", "minLength": 1, "maxLength": 40, "description": "The phone." },
-                        "to": to(),
-                    }),
-                )
-            }),
+            asks: Some(from_to),
             gives: Gives::json(202, made),
             ..Route::post("/v1/calls", "MakeCall", || post(make_call))
         }),
@@ -137,13 +182,7 @@ fn calls_routes() -> Vec<Route> {
             about: "It is on the call's record and in the `data` of its events. An empty value takes one away.",
             roles: ACTS,
             params: &[CALL],
-            asks: Some(|| {
-                json!({
-                    "type": "object", "minProperties": 1, "maxProperties": crate::switch::cti::MOST_DATA,
-                    "propertyNames": { "pattern": "^[0-9A-Za-z_.-]{1,64}$" },
-                    "additionalProperties": { "type": "string", "maxLength": 1024 },
-                })
-            }),
+            asks: Some(call_data),
             gives: Gives::json(200, done),
             ..Route::post("/v1/calls/{call}/data", "AssociateData", || post(associate))
         }),
@@ -201,8 +240,15 @@ fn device_routes() -> Vec<Route> {
     ]
 }
 
-fn transfer_routes() -> Vec<Route> {
-    let send = |path, operation, summary, asks, handler| Route {
+/// A phone's call goes elsewhere.
+fn sends(
+    path: &'static str,
+    operation: &'static str,
+    summary: &'static str,
+    asks: Option<Schema>,
+    handler: fn() -> MethodRouter<Arc<App>>,
+) -> Route {
+    Route {
         tag: "devices",
         summary,
         roles: ACTS,
@@ -211,26 +257,35 @@ fn transfer_routes() -> Vec<Route> {
         gives: Gives::json(202, done),
         refuses: &[404, 409, 503],
         ..Route::post(path, operation, handler)
-    };
+    }
+}
+
+fn transfer_routes() -> Vec<Route> {
     vec![
-        send(
+        sends(
             "/v1/devices/{device}/deflect",
             "DeflectCall",
             "A call that rings goes to another number (DeflectCall)",
             Some(with_call_to),
             || post(deflect),
         ),
-        send(
+        sends(
             "/v1/devices/{device}/transfer",
             "SingleStepTransferCall",
             "The other party is sent to a number (SingleStepTransfer, blind)",
             Some(with_call_to),
             || post(transfer),
         ),
+    ]
+}
+
+/// Of a phone with two calls, or with a call and another to be made.
+fn two_call_routes() -> Vec<Route> {
+    vec![
         Route {
             about: "A phone that does not take the second call takes the first back.",
             gives: Gives::json(202, made),
-            ..send(
+            ..sends(
                 "/v1/devices/{device}/consult",
                 "ConsultationCall",
                 "The call is held and another number called (ConsultationCall)",
@@ -240,7 +295,7 @@ fn transfer_routes() -> Vec<Route> {
         },
         Route {
             about: "The phone is released from both.",
-            ..send(
+            ..sends(
                 "/v1/devices/{device}/complete",
                 "TransferCall",
                 "Those with whom the phone talks on two lines talk with each other (TransferCall, attended)",
@@ -252,7 +307,7 @@ fn transfer_routes() -> Vec<Route> {
             about: "The phone's line that is not on hold stays, in the call of the other; with one line, whom it asks by \
                     keys (`*2`) comes in. Any of the three may leave. The answer names the call that goes on.",
             gives: Gives::json(202, made),
-            ..send(
+            ..sends(
                 "/v1/devices/{device}/conference",
                 "ConferenceCall",
                 "The phone's two calls become a conference (ConferenceCall)",
@@ -263,24 +318,29 @@ fn transfer_routes() -> Vec<Route> {
     ]
 }
 
+fn of_agents(route: Route) -> Route {
+    Route { tag: "agents", refuses: &[404, 409, 503], ..route }
+}
+fn one_agent() -> Value {
+    json!({ "$ref": "#/components/schemas/Agent" })
+}
+
 fn agent_routes() -> Vec<Route> {
-    let agent = |route: Route| Route { tag: "agents", refuses: &[404, 409, 503], ..route };
-    let one: fn() -> Value = || json!({ "$ref": "#/components/schemas/Agent" });
     vec![
-        agent(Route {
+        of_agents(Route {
             summary: "The agents, as far as the token sees them",
             roles: SEES,
             gives: Gives::json(200, agents),
             ..Route::get("/v1/agents", "ListAgents", || get(list_agents))
         }),
-        agent(Route {
+        of_agents(Route {
             summary: "An agent's state (GetAgentState)",
             roles: SEES,
             params: &[AGENT],
-            gives: Gives::json(200, one),
+            gives: Gives::json(200, one_agent),
             ..Route::get("/v1/agents/{agent}", "GetAgentState", || get(get_agent))
         }),
-        agent(Route {
+        of_agents(Route {
             method: "put",
             summary: "An agent is signed in or out, ready or not (SetAgentState)",
             about: "Signing in wants the phone and the agent's PIN. While the agent talks, the state is pending. \
@@ -288,21 +348,17 @@ fn agent_routes() -> Vec<Route> {
                     time begins anew): for the queue's `after_call`, 30 s where that is none.",
             roles: ACTS,
             params: &[AGENT],
-            asks: Some(|| {
-                object(
-                    &["state"],
-                    json!({
-                        "state": { "enum": ["logged_on", "logged_off", "ready", "not_ready", "working_after_call"] },
-                        "device": { "type": "string", "minLength": 1, "maxLength": 40, "description": "With `logged_on`: the phone." },
-                        "pin": { "type": "string", "minLength": 1, "maxLength": 20, "description": "With `logged_on`." },
-                        "code": { "type": "integer", "minimum": 0, "maximum": 9999, "description": "With `not_ready`: of the break." },
-                    }),
-                )
-            }),
-            gives: Gives::json(200, one),
+            asks: Some(agent_state),
+            gives: Gives::json(200, one_agent),
             ..Route::get("/v1/agents/{agent}/state", "SetAgentState", || put(set_agent))
         }),
-        agent(Route {
+    ]
+}
+
+/// After-call work.
+fn wrap_up_routes() -> Vec<Route> {
+    vec![
+        of_agents(Route {
             summary: "An agent says what a call was about: its wrap-up",
             about: "In a talk for a queue, in after-call work or later, until the agent's next call: once a call. `code` is one \
                     of `GET /v1/wrap-ups` for the call's queue, or its name; `text` a note; `call` says which call is meant \
@@ -310,60 +366,38 @@ fn agent_routes() -> Vec<Route> {
                     or does not begin, as by `*15`; alone it ends that and says nothing. It is answered when it is on the disk.",
             roles: ACTS,
             params: &[AGENT],
-            asks: Some(|| {
-                object(
-                    &[],
-                    json!({
-                        "code": { "type": "string", "minLength": 1, "maxLength": 64 },
-                        "text": { "type": "string", "maxLength": LONGEST_NOTE, "description": "At most 2,000 bytes in UTF-8." },
-                        "call": call_id(),
-                        "done": { "type": "boolean" },
-                    }),
-                )
-            }),
-            gives: Gives::json(200, one),
+            asks: Some(what_it_was_about),
+            gives: Gives::json(200, one_agent),
             ..Route::post("/v1/agents/{agent}/wrap-up", "WrapUp", || post(wrap_up))
         }),
-        agent(Route {
+        of_agents(Route {
             summary: "What calls can have been about: the wrap-up codes",
             about: "`queues` has the queues for whose calls it is; empty: all.",
             roles: SEES,
-            gives: Gives::json(200, || {
-                let code = object(
-                    &["code", "name", "queues"],
-                    json!({
-                        "code": { "type": "string" },
-                        "name": { "type": "string" },
-                        "queues": { "type": "array", "items": { "type": "string" } },
-                    }),
-                );
-                json!({ "type": "array", "items": code })
-            }),
+            gives: Gives::json(200, wrap_up_codes),
             refuses: &[503],
             ..Route::get("/v1/wrap-ups", "ListWrapUps", || get(list_wrap_ups))
         }),
-        agent(Route {
+    ]
+}
+
+/// What a supervisor does and sees.
+fn floor_routes() -> Vec<Route> {
+    vec![
+        of_agents(Route {
             summary: "A supervisor comes to an agent's talk, ends it or takes it over (SingleStepConference)",
             about: "The supervisor's phone is called for it. `listen` is silent participation; `whisper` is heard by the agent \
                     alone, `barge_in` by both; with `take_over` he talks in the agent's place. `disconnect` ends the call. \
                     `by` is an agent who is a supervisor, and signed in.",
             roles: SUPERVISES,
             params: &[AGENT],
-            asks: Some(|| {
-                object(
-                    &["by", "how"],
-                    json!({
-                        "by": { "type": "string", "minLength": 1, "maxLength": 40 },
-                        "how": { "enum": ["listen", "whisper", "barge_in", "disconnect", "take_over"] },
-                    }),
-                )
-            }),
+            asks: Some(who_supervises),
             gives: Gives::json(202, done),
             ..Route::post("/v1/agents/{agent}/supervise", "SingleStepConferenceCall", || {
                 post(watch)
             })
         }),
-        agent(Route {
+        of_agents(Route {
             summary: "The queues",
             roles: &[Role::Read, Role::Supervisor],
             gives: Gives::json(200, queues),

@@ -102,7 +102,14 @@ fn list() -> Value {
 
 /// The routes of this file.
 pub(super) fn routes() -> Vec<Route> {
-    let route = |route: Route| Route { tag: "surveys", roles: SEES, ..route };
+    design_routes().into_iter().chain(answer_routes()).collect()
+}
+
+fn route(route: Route) -> Route {
+    Route { tag: "surveys", roles: SEES, ..route }
+}
+
+fn design_routes() -> Vec<Route> {
     vec![
         route(Route {
             summary: "The surveys there are",
@@ -139,6 +146,11 @@ pub(super) fn routes() -> Vec<Route> {
             refuses: &[404, 409, 503],
             ..Route::get("/v1/surveys/{survey}", "DeleteSurvey", || delete(delete_design))
         }),
+    ]
+}
+
+fn answer_routes() -> Vec<Route> {
+    vec![
         route(Route {
             summary: "Who answered what, and whether it counts",
             params: SPAN,
