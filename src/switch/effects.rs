@@ -65,11 +65,7 @@ impl Switch {
             | Effect::Survey { .. }
             | Effect::SetField { .. }
             | Effect::Log { .. } => self.note(now, id, effect),
-            Effect::Accept => {
-                if self.call_accepted(now, id) {
-                    return None;
-                }
-            }
+            Effect::Accept => return (!self.call_accepted(now, id)).then_some(Happening::Done),
             Effect::CheckIn => self.checked_in(now, id),
             Effect::End => {
                 let cause = active.end_cause();
@@ -82,42 +78,23 @@ impl Switch {
             _ if gone => return Some(Happening::Done),
             Effect::Answer => {
                 self.answer(now, subject);
-                if self.awaits_answer(id, subject) {
-                    return None;
-                }
-            }
-            Effect::ReceiveAlarm(keys) => {
-                self.receive_alarm(now, id, keys, false);
-                return None;
+                return (!self.awaits_answer(id, subject)).then_some(Happening::Done);
             }
             Effect::EarlyMedia => self.early_media(now, subject),
             Effect::Ring => self.ring(now, subject),
             Effect::Refuse { status } => active.refused_by = Some(status),
-            Effect::Hangup { cause } => {
-                let talk = active.talk_cause.filter(|_| cause == crate::dialplan::Cause::NORMAL);
-                let cause = talk.unwrap_or(q850(cause));
-                self.release_call(now, id, cause, EndedBy::Plan);
-                return None;
-            }
-            Effect::Play { items, stop_on } => {
-                let play = self.play(now, subject, items, false, digits(stop_on))?;
-                self.calls.get_mut(&id)?.doing = Doing::Playing(play);
-                return None;
-            }
             Effect::PlayOver { items } => self.play_over(now, id, subject, items),
             Effect::Music { class } => {
                 self.hear_clip(now, subject, music(&class));
             }
             Effect::StopMusic => self.stop_play(subject),
-            Effect::Wait { ms } => {
-                let until = after(now, ms);
-                self.calls.get_mut(&id)?.doing = Doing::Waiting(until);
-                return None;
-            }
+            Effect::ReceiveAlarm(_)
+            | Effect::Hangup { .. }
+            | Effect::Play { .. }
+            | Effect::Wait { .. }
+            | Effect::SendDigits { .. } => return self.begin(now, id, subject, effect),
             Effect::AskQueue(_) | Effect::Queue(_) if asked == Some(Instead::Closed) => {
-                let line = format!("call {id}: a queue is not to be asked by keys; it is closed");
-                self.log(super::Level::Warning, line);
-                return Some(Happening::Queued(effect::QueueEnd::Closed));
+                return Some(self.closed_to_keys(id));
             }
             Effect::Collect(_)
             | Effect::Echo { .. }
@@ -126,11 +103,6 @@ impl Switch {
             | Effect::AskQueue(_)
             | Effect::Queue(_)
             | Effect::Lookup(_) => return self.bring(now, id, subject, effect),
-            Effect::SendDigits { digits, on_ms, off_ms } => {
-                self.calls.get_mut(&id)?.doing = Doing::Sending;
-                self.send_digits(now, subject, digits, on_ms, off_ms);
-                return None;
-            }
         }
         Some(Happening::Done)
     }
@@ -153,6 +125,37 @@ impl Switch {
             }
         }
         Some(subject)
+    }
+
+    /// Whoever is asked by keys while another waits cannot go into a queue.
+    fn closed_to_keys(&mut self, id: CallId) -> Happening {
+        let line = format!("call {id}: a queue is not to be asked by keys; it is closed");
+        self.log(super::Level::Warning, line);
+        Happening::Queued(effect::QueueEnd::Closed)
+    }
+
+    /// Effects that take their time, or end the call: the plan goes on when they are over.
+    fn begin(&mut self, now: Now, id: CallId, subject: LegId, effect: Effect) -> Option<Happening> {
+        let active = self.calls.get_mut(&id)?;
+        match effect {
+            Effect::ReceiveAlarm(keys) => self.receive_alarm(now, id, keys, false),
+            Effect::Hangup { cause } => {
+                let talk = active.talk_cause.filter(|_| cause == crate::dialplan::Cause::NORMAL);
+                let cause = talk.unwrap_or(q850(cause));
+                self.release_call(now, id, cause, EndedBy::Plan);
+            }
+            Effect::Play { items, stop_on } => {
+                let play = self.play(now, subject, items, false, digits(stop_on))?;
+                self.calls.get_mut(&id)?.doing = Doing::Playing(play);
+            }
+            Effect::Wait { ms } => active.doing = Doing::Waiting(after(now, ms)),
+            Effect::SendDigits { digits, on_ms, off_ms } => {
+                active.doing = Doing::Sending;
+                self.send_digits(now, subject, digits, on_ms, off_ms);
+            }
+            _ => return Some(Happening::Done),
+        }
+        None
     }
 
     /// Effects that bring the caller to somebody or something, which says by itself what came of it.
