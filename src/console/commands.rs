@@ -113,61 +113,8 @@ pub struct Command {
 impl Order {
     /// Whether it changes something: such are written down with who gave them.
     pub fn has_effect(&self) -> bool {
-        use Request::{
-            AgentOrder, Agents, Ban, Bans, Call, CallBacks, Calls, Campaign, CareCall, Case, Cases,
-            CloseCase, Correct, Cti, Desk, Dial, Forms, GatewayOrder, Gateways, Guard, Hangup,
-            Phones, Plan, Queues, Room, RoomOrder, Rooms, Score, Status, Supervise, Supervised,
-            Supervises, SupervisesAll, TraceOff, TraceOn, TroubleOver, TrustClock, Unban, Unit,
-        };
-        // No "all others": whoever adds an order says whether it is written down.
         match self {
-            Order::Ask(
-                Status
-                | Calls
-                | Call(_)
-                | Phones
-                | Gateways
-                | Bans
-                | Agents
-                | Queues
-                | CallBacks
-                | Forms
-                | Supervises(..)
-                | Supervised(_)
-                | SupervisesAll(_)
-                | Cases
-                | Case(_)
-                | Rooms
-                | Room(_)
-                | Guard(GuardOrder::List, _)
-                | Plan(PlanOrder::List, _)
-                | CareCall(CareCallOrder::List, _)
-                | Campaign(CampaignOrder::List | CampaignOrder::Offer(_), _),
-            ) => false,
-            Order::Ask(
-                GatewayOrder(..)
-                | Ban(..)
-                | Unban(_)
-                | TrustClock
-                | TraceOn(..)
-                | TraceOff
-                | Hangup(_)
-                | AgentOrder(..)
-                | Supervise { .. }
-                | Desk(..)
-                | Dial { .. }
-                | CloseCase(..)
-                | TroubleOver(..)
-                | Unit { .. }
-                | Correct(_)
-                | RoomOrder(..)
-                | Guard(..)
-                | Plan(..)
-                | CareCall(..)
-                | Campaign(..)
-                | Score(..)
-                | Cti(..),
-            ) => true,
+            Order::Ask(request) => changes(request),
             Order::Reload | Order::LogLevel(_) | Order::Ack(..) | Order::Mail(_) => true,
             // What was said in a call is in the file.
             Order::Trace(_, file) => file.is_some(),
@@ -188,6 +135,62 @@ impl Order {
             | Order::Help(_)
             | Order::Quit => false,
         }
+    }
+}
+
+/// Whether what is asked of the exchange changes something.
+fn changes(request: &Request) -> bool {
+    use Request::{
+        AgentOrder, Agents, Ban, Bans, Call, CallBacks, Calls, Campaign, CareCall, Case, Cases,
+        CloseCase, Correct, Cti, Desk, Dial, Forms, GatewayOrder, Gateways, Guard, Hangup, Phones,
+        Plan, Queues, Room, RoomOrder, Rooms, Score, Status, Supervise, Supervised, Supervises,
+        SupervisesAll, TraceOff, TraceOn, TroubleOver, TrustClock, Unban, Unit,
+    };
+    // No "all others": whoever adds an order says whether it is written down.
+    match request {
+        Status
+        | Calls
+        | Call(_)
+        | Phones
+        | Gateways
+        | Bans
+        | Agents
+        | Queues
+        | CallBacks
+        | Forms
+        | Supervises(..)
+        | Supervised(_)
+        | SupervisesAll(_)
+        | Cases
+        | Case(_)
+        | Rooms
+        | Room(_)
+        | Guard(GuardOrder::List, _)
+        | Plan(PlanOrder::List, _)
+        | CareCall(CareCallOrder::List, _)
+        | Campaign(CampaignOrder::List | CampaignOrder::Offer(_), _) => false,
+        GatewayOrder(..)
+        | Ban(..)
+        | Unban(_)
+        | TrustClock
+        | TraceOn(..)
+        | TraceOff
+        | Hangup(_)
+        | AgentOrder(..)
+        | Supervise { .. }
+        | Desk(..)
+        | Dial { .. }
+        | CloseCase(..)
+        | TroubleOver(..)
+        | Unit { .. }
+        | Correct(_)
+        | RoomOrder(..)
+        | Guard(..)
+        | Plan(..)
+        | CareCall(..)
+        | Campaign(..)
+        | Score(..)
+        | Cti(..) => true,
     }
 }
 

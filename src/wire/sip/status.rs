@@ -2,6 +2,19 @@
 
 /// The usual phrase of a status code; for an unknown one, that of its class.
 pub const fn phrase(status: u16) -> &'static str {
+    match status / 100 {
+        1 => provisional(status),
+        2 => success(status),
+        3 => redirection(status),
+        4 => client_failure(status),
+        5 => server_failure(status),
+        6 => global_failure(status),
+        _ => class(status),
+    }
+}
+
+/// 1xx (§21.1).
+const fn provisional(status: u16) -> &'static str {
     match status {
         100 => "Trying",
         180 => "Ringing",
@@ -9,14 +22,35 @@ pub const fn phrase(status: u16) -> &'static str {
         182 => "Queued",
         183 => "Session Progress",
         199 => "Early Dialog Terminated",
+        _ => class(status),
+    }
+}
+
+/// 2xx (§21.2).
+const fn success(status: u16) -> &'static str {
+    match status {
         200 => "OK",
         202 => "Accepted",
         204 => "No Notification",
+        _ => class(status),
+    }
+}
+
+/// 3xx (§21.3).
+const fn redirection(status: u16) -> &'static str {
+    match status {
         300 => "Multiple Choices",
         301 => "Moved Permanently",
         302 => "Moved Temporarily",
         305 => "Use Proxy",
         380 => "Alternative Service",
+        _ => class(status),
+    }
+}
+
+/// 4xx (§21.4).
+const fn client_failure(status: u16) -> &'static str {
+    match status {
         400 => "Bad Request",
         401 => "Unauthorized",
         402 => "Payment Required",
@@ -62,6 +96,13 @@ pub const fn phrase(status: u16) -> &'static str {
         491 => "Request Pending",
         493 => "Undecipherable",
         494 => "Security Agreement Required",
+        _ => class(status),
+    }
+}
+
+/// 5xx (§21.5).
+const fn server_failure(status: u16) -> &'static str {
+    match status {
         500 => "Server Internal Error",
         501 => "Not Implemented",
         502 => "Bad Gateway",
@@ -71,6 +112,13 @@ pub const fn phrase(status: u16) -> &'static str {
         513 => "Message Too Large",
         555 => "Push Notification Service Not Supported",
         580 => "Precondition Failure",
+        _ => class(status),
+    }
+}
+
+/// 6xx (§21.6).
+const fn global_failure(status: u16) -> &'static str {
+    match status {
         600 => "Busy Everywhere",
         603 => "Decline",
         604 => "Does Not Exist Anywhere",
