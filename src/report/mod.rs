@@ -5,7 +5,7 @@
 //!  fact ─▶ Happened ─▶ Ledger ──▶ Delta: whose, which quarter of an hour, which measure, how much
 //!                      │ what is open: states,   │
 //!                      │ waits, talks, lines     ├─▶ database: a row for each, added up
-//!                                                └─▶ Book: the same in memory, for the live view
+//!                                                └─▶ the day's tallies, live
 //!                       rows of any span, added up ─▶ Tally ─▶ layout: columns with their formulas
 //! ```
 //!
@@ -17,6 +17,8 @@
 //! Knows no database, no clock and no table's width.
 
 pub mod alarms;
+#[cfg(test)]
+pub(crate) mod book;
 pub mod figures;
 pub mod interval;
 pub mod layout;
@@ -31,38 +33,3 @@ pub use interval::INTERVAL_MS;
 pub use ledger::{Delta, Happened, Kind, Ledger, Subject};
 pub use measure::{Measure, Tally};
 pub use service::Formula;
-
-use std::collections::BTreeMap;
-
-/// Tallies by whose they are and by the quarter of an hour that they begin with, in milliseconds since 1970.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Book {
-    rows: BTreeMap<(Subject, i64), Tally>,
-}
-
-impl Book {
-    /// Adds what a fact has brought.
-    pub fn add(&mut self, delta: Delta) {
-        let row = self.rows.entry((delta.subject, delta.start)).or_default();
-        row.add(delta.measure, delta.value);
-    }
-    /// All rows, in order.
-    pub fn rows(&self) -> impl Iterator<Item = (&Subject, i64, &Tally)> {
-        self.rows.iter().map(|((subject, start), tally)| (subject, *start, tally))
-    }
-    /// What one has had since `from`, milliseconds since 1970.
-    pub fn since(&self, subject: &Subject, from: i64) -> Tally {
-        let mut sum = Tally::default();
-        let rows = self.rows.range((subject.clone(), from)..);
-        rows.take_while(|((of, _), _)| of == subject).for_each(|(_, row)| sum.merge(row));
-        sum
-    }
-    /// Forgets all of a kind.
-    pub fn forget(&mut self, kind: Kind) {
-        self.rows.retain(|(subject, _), _| subject.kind != kind);
-    }
-    /// Forgets what began before `from`.
-    pub fn forget_before(&mut self, from: i64) {
-        self.rows.retain(|(_, start), _| *start >= from);
-    }
-}

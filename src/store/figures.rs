@@ -157,7 +157,7 @@ mod tests {
 
     use super::*;
     use crate::base::{CallId, LegId, Rng, Wall};
-    use crate::report::Book;
+    use crate::report::book::Book;
     use crate::store::{Records, Settings, Store};
     use crate::switch::fact::{AgentFact, EndedBy, FactKind, Party, QueueFact, Role};
     pub(super) use crate::switch::tests::day::told;

@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 use crate::base::Duration;
 use crate::config;
 #[cfg(test)]
-use crate::report::Book;
+use crate::report::book::Book;
 use crate::report::period::{By, period};
 use crate::report::{Delta, Formula, Kind, Ledger, Measure, Subject, Tally, figures};
 

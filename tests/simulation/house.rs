@@ -10,13 +10,18 @@ use belfry::dsp::g711;
 use belfry::dsp::level::dominant_tone;
 use belfry::media::control::Codec;
 use belfry::media::negotiate::Protection;
-use belfry::report::{Book, Kind, Ledger, Subject, Tally};
+use belfry::report::{Delta, Kind, Ledger, Subject, Tally};
 use belfry::sim::network::Faults;
 use belfry::sim::phone::{Manner, Setup, State};
 use belfry::sim::world::{Recorded, SIP, World};
 use belfry::switch::Input;
 use belfry::switch::care::KeptCases;
 use belfry::switch::fact::FactKind;
+
+#[path = "../../src/report/book.rs"]
+#[allow(dead_code, reason = "what the library's own tests need of it")]
+mod book;
+use book::Book;
 
 /// The number of the care line.
 pub const CARE_LINE: &str = "4008001234";

@@ -1,7 +1,8 @@
 //! What each thing that happens counts, and that a ledger taken down and set up anew counts the same.
 
 use super::*;
-use crate::report::{Book, INTERVAL_MS, Tally};
+use crate::report::book::Book;
+use crate::report::{INTERVAL_MS, Tally};
 use proptest::prelude::*;
 
 fn call(n: u64) -> CallId {

@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::time::Duration;
 
 use super::tests::{are_kept, killed, rows, tells, told};
-use crate::report::Book;
+use crate::report::book::Book;
 use crate::store::database::Database;
 use crate::store::tests::block;
 use crate::store::{Settings, Store};

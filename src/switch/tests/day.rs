@@ -15,7 +15,8 @@ use crate::acd::event::{Cause, Missed};
 use crate::acd::queue::{Members, Staffing, Terms};
 use crate::acd::{Action, Entry, House, Person, Pin, Strategy};
 use crate::base::CallId;
-use crate::report::{Book, Kind, Ledger, Measure};
+use crate::report::book::Book;
+use crate::report::{Kind, Ledger, Measure};
 
 mod count;
 mod model;
