@@ -137,17 +137,7 @@ impl Test {
         match self {
             Test::Always => Outcome::of(true, String::new),
             Test::Never(why) => Outcome::of(false, || (*why).to_owned()),
-            Test::Matches { what, patterns } => {
-                let value = what.value(facts);
-                let found =
-                    patterns.iter().find_map(|p| p.matches(&value).map(|caught| (p, caught)));
-                let mut outcome = Outcome::of(found.is_some(), || {
-                    let wanted: Vec<_> = patterns.iter().map(Pattern::source).collect();
-                    format!("{} is '{value}', not {}", what.name(), wanted.join(" or "))
-                });
-                outcome.caught = found.filter(|(p, _)| p.has_groups()).map(|(_, caught)| caught);
-                outcome
-            }
+            Test::Matches { what, patterns } => matches(&what.value(facts), what, patterns),
             Test::Expression { what, expression } => {
                 let value = what.value(facts);
                 let caught = expression.test(&value, facts);
@@ -191,6 +181,17 @@ impl Test {
             }
         }
     }
+}
+
+/// One of the patterns must match.
+fn matches(value: &str, what: &Subject, patterns: &[Pattern]) -> Outcome {
+    let found = patterns.iter().find_map(|p| p.matches(value).map(|caught| (p, caught)));
+    let mut outcome = Outcome::of(found.is_some(), || {
+        let wanted: Vec<_> = patterns.iter().map(Pattern::source).collect();
+        format!("{} is '{value}', not {}", what.name(), wanted.join(" or "))
+    });
+    outcome.caught = found.filter(|(p, _)| p.has_groups()).map(|(_, caught)| caught);
+    outcome
 }
 
 /// All must hold; the last that caught groups gives them.

@@ -111,6 +111,20 @@ fn conference(args: &mut Args, draft: &mut Draft<'_>) -> Option<Op> {
     })))
 }
 
+/// A member's flags in FreeSWITCH's form: `mute|deaf`.
+fn member_flags(call: &mut XmlCall<'_, '_>, flags: &str, muted: &mut bool, deaf: &mut bool) {
+    for flag in flags.split(['|', ',']).map(str::trim).filter(|f| !f.is_empty()) {
+        match flag {
+            "mute" => *muted = true,
+            "deaf" => *deaf = true,
+            other => call.lacks(
+                format!("the conference flag '{other}' has no effect in Belfry"),
+                did_you_mean(other, ["mute", "deaf"]),
+            ),
+        }
+    }
+}
+
 /// FreeSWITCH's form. Its default profile plays music to who is alone and tones to the others, and
 /// lets a member leave by the hash key.
 fn xml_conference(call: &mut XmlCall<'_, '_>) -> Option<Op> {
@@ -140,18 +154,7 @@ fn xml_conference(call: &mut XmlCall<'_, '_>) -> Option<Op> {
     for part in parts {
         match part.strip_prefix("flags{").and_then(|flags| flags.strip_suffix('}')) {
             None => pin = part,
-            Some(flags) => {
-                for flag in flags.split(['|', ',']).map(str::trim).filter(|f| !f.is_empty()) {
-                    match flag {
-                        "mute" => muted = true,
-                        "deaf" => deaf = true,
-                        other => call.lacks(
-                            format!("the conference flag '{other}' has no effect in Belfry"),
-                            did_you_mean(other, ["mute", "deaf"]),
-                        ),
-                    }
-                }
-            }
+            Some(flags) => member_flags(call, flags, &mut muted, &mut deaf),
         }
     }
     let (prompt, invalid) = (sound(call, "collect/number"), sound(call, "collect/invalid"));

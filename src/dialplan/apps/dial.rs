@@ -73,7 +73,8 @@ pub static DIAL: App = App {
     build: Build::Step(dial),
 };
 
-fn dial(args: &mut Args, draft: &mut Draft<'_>) -> Option<Op> {
+/// Who is called: all phones at once or in turn, then each gateway.
+fn groups(args: &mut Args, draft: &mut Draft<'_>) -> Option<Vec<Vec<TargetOp>>> {
     let place = args.place;
     let phones = args.texts("phones").unwrap_or_default();
     let gateways = args.texts("gateway").unwrap_or_default();
@@ -99,6 +100,12 @@ fn dial(args: &mut Args, draft: &mut Draft<'_>) -> Option<Op> {
     groups.extend(
         gateways.into_iter().map(|name| vec![TargetOp::Gateway { name, number: number.clone() }]),
     );
+    Some(groups)
+}
+
+fn dial(args: &mut Args, draft: &mut Draft<'_>) -> Option<Op> {
+    let place = args.place;
+    let groups = groups(args, draft)?;
     if groups.is_empty() {
         draft.faults.error(place, "'dial' calls nobody", "name phones, or a gateway and a number");
         return None;

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::calendar::Civil;
 use super::hunt::hunt;
 use super::interp::{Entry, Interp, vars::View};
-use super::model::{BlockId, Groups, Media, Menu, Op, Plan, Step, TargetOp, Tries};
+use super::model::{BlockId, Groups, Media, Menu, Op, Plan, Question, Step, TargetOp, Tries};
 use super::template::{Scope, Template};
 use crate::base::{Now, Wall};
 
@@ -257,7 +257,14 @@ impl Teller<'_> {
         let text = self.words(&step.op);
         let inline = if step.inline { " (while the route is looked for)" } else { "" };
         self.line(depth, format!("{text}{inline}"), place);
-        match &step.op {
+        self.variables(&step.op);
+        self.ways(&step.op, depth);
+        self.under(&step.op, depth + 1);
+    }
+
+    /// What is known of the variables behind a step.
+    fn variables(&mut self, op: &Op) {
+        match op {
             Op::Set(pairs) => {
                 let pairs: Vec<_> =
                     pairs.iter().map(|(n, v)| (self.text(n), self.text(v))).collect();
@@ -267,10 +274,20 @@ impl Teller<'_> {
                 let names: Vec<String> = names.iter().map(|name| self.text(name)).collect();
                 self.set.retain(|name, _| !names.contains(name));
             }
-            Op::If { then, otherwise, .. } => {
-                self.branch("then:", *then, depth + 1);
-                self.branch("else:", *otherwise, depth + 1);
+            Op::Collect(op) => {
+                let into = self.text(&op.into);
+                self.set.remove(&into);
             }
+            Op::Lookup(op) => {
+                op.take.iter().for_each(|(variable, _)| drop(self.set.remove(variable)));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a step leads to a person, or out of the plan.
+    fn ways(&mut self, op: &Op, depth: usize) {
+        match op {
             Op::Dial(op) => {
                 self.out.ways.person = true;
                 self.out.ways.out |= match &op.groups {
@@ -280,8 +297,9 @@ impl Teller<'_> {
                         groups.iter().flatten().any(gateway)
                     }
                 };
-                self.branches(&op.on, depth + 1);
             }
+            Op::Queue(_) | Op::Conference(_) => self.out.ways.person = true,
+            Op::Call { .. } => self.out.ways.person |= depth >= MAX_DEPTH,
             Op::Goto { .. } => self.out.ways.out = true,
             Op::Transfer { number, context } | Op::Extension { number, context } => {
                 let own = || self.out.context.clone();
@@ -289,59 +307,51 @@ impl Teller<'_> {
                 let to = (self.text(number), context);
                 self.out.ways.sent.push(to);
             }
-            Op::Collect(op) => {
-                let into = self.text(&op.into);
-                self.set.remove(&into);
-                self.branches(&op.on, depth + 1);
+            _ => {}
+        }
+    }
+
+    /// The steps that stand under one, at their depth.
+    fn under(&mut self, op: &Op, depth: usize) {
+        let plan = self.plan;
+        match op {
+            Op::If { then, otherwise, .. } => {
+                self.branch("then:", *then, depth);
+                self.branch("else:", *otherwise, depth);
             }
-            Op::Queue(op) => {
-                self.out.ways.person = true;
-                self.branches(&op.on, depth + 1);
-            }
-            Op::Lookup(op) => {
-                op.take.iter().for_each(|(variable, _)| drop(self.set.remove(variable)));
-                self.branches(&op.on, depth + 1);
-            }
-            Op::Conference(op) => {
-                self.out.ways.person = true;
-                self.branches(&op.on, depth + 1);
-            }
+            Op::Dial(op) => self.branches(&op.on, depth),
+            Op::Collect(op) => self.branches(&op.on, depth),
+            Op::Queue(op) => self.branches(&op.on, depth),
+            Op::Lookup(op) => self.branches(&op.on, depth),
+            Op::Conference(op) => self.branches(&op.on, depth),
             Op::Menu { name } => {
                 let name = self.text(name);
-                let plan = self.plan;
                 if let Some(menu) = plan.menus.get(&name).filter(|_| !self.menus.contains(&name)) {
                     self.menus.push(name);
-                    self.menu(menu, depth + 1);
+                    self.menu(menu, depth);
                     self.menus.pop();
                 }
             }
             Op::Call { sub } => {
-                let plan = self.plan;
-                if let Some((block, _)) =
-                    plan.subs.get(&self.text(sub)).filter(|_| depth < MAX_DEPTH)
-                {
-                    self.block(*block, depth + 1);
+                let sub = plan.subs.get(&self.text(sub)).filter(|_| depth <= MAX_DEPTH);
+                if let Some((block, _)) = sub {
+                    self.block(*block, depth);
                 }
-                self.out.ways.person |= depth >= MAX_DEPTH;
             }
             Op::Survey { name } => {
-                let plan = self.plan;
                 let questions =
                     plan.surveys.get(&self.text(name)).map_or(&[][..], |s| &s.questions);
-                for question in questions {
-                    let keys: Vec<_> =
-                        question.keys.iter().map(|(k, m)| format!("{k} {m}")).collect();
-                    let text = format!(
-                        "ask {} ({}): {}",
-                        question.name,
-                        self.media(&question.prompt),
-                        keys.join(", ")
-                    );
-                    self.line(depth + 1, text, String::new());
-                }
+                questions.iter().for_each(|question| self.question(question, depth));
             }
             _ => {}
         }
+    }
+
+    fn question(&mut self, question: &Question, depth: usize) {
+        let keys: Vec<_> = question.keys.iter().map(|(k, m)| format!("{k} {m}")).collect();
+        let prompt = self.media(&question.prompt);
+        let text = format!("ask {} ({prompt}): {}", question.name, keys.join(", "));
+        self.line(depth, text, String::new());
     }
 
     fn branches(&mut self, on: &[(String, BlockId)], depth: usize) {

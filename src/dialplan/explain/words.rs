@@ -3,8 +3,8 @@
 use super::{Teller, seconds};
 use crate::dialplan::effect::Keys;
 use crate::dialplan::model::{
-    DialOp, Groups, LookupOp, LookupWhat, MeanwhileOp, Media, MenuMove, Op, Reason, StopOn,
-    TargetOp,
+    CollectOp, ConferenceOp, DialOp, Groups, LookupOp, LookupWhat, MeanwhileOp, Media, MenuMove,
+    Op, Reason, StopOn, TargetOp,
 };
 use crate::dialplan::template::Template;
 
@@ -29,13 +29,7 @@ impl Teller<'_> {
             Op::MenuMove(MenuMove::Back) => "back to the menu before".into(),
             Op::MenuMove(MenuMove::Top) => "back to the first menu".into(),
             Op::MenuMove(MenuMove::Exit) => "leave the menus".into(),
-            Op::Collect(op) => format!(
-                "play {}, take {} to {} digits into '{}'",
-                self.media(&op.prompt),
-                op.min,
-                op.max,
-                self.text(&op.into)
-            ),
+            Op::Collect(op) => self.collect(op),
             Op::Set(pairs) => self.set(pairs),
             Op::Unset(names) => format!(
                 "unset {}",
@@ -57,11 +51,7 @@ impl Teller<'_> {
             Op::Dial(op) => self.dial(op),
             Op::Queue(op) => format!("wait in the queue '{}'", self.text(&op.name)),
             Op::Lookup(op) => self.lookup(op),
-            Op::Conference(op) => {
-                let pin = if op.pin.source().is_empty() { "" } else { ", by a PIN" };
-                let record = if op.record { ", recorded" } else { "" };
-                format!("conference '{}'{pin}{record}", self.text(&op.name))
-            }
+            Op::Conference(op) => self.conference(op),
             Op::Record(change) => format!("recording: {change:?}").to_lowercase(),
             Op::SendDigits { digits, .. } => format!("send the digits {}", self.text(digits)),
             Op::Survey { name } => format!("survey '{}'", self.text(name)),
@@ -129,6 +119,17 @@ impl Teller<'_> {
             Some(context) => format!("{} in context '{}'", self.text(number), self.text(context)),
             None => self.text(number),
         }
+    }
+
+    fn collect(&self, op: &CollectOp) -> String {
+        let (prompt, into) = (self.media(&op.prompt), self.text(&op.into));
+        format!("play {prompt}, take {} to {} digits into '{into}'", op.min, op.max)
+    }
+
+    fn conference(&self, op: &ConferenceOp) -> String {
+        let pin = if op.pin.source().is_empty() { "" } else { ", by a PIN" };
+        let record = if op.record { ", recorded" } else { "" };
+        format!("conference '{}'{pin}{record}", self.text(&op.name))
     }
 
     fn lookup(&self, op: &LookupOp) -> String {

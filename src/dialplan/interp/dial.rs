@@ -86,6 +86,11 @@ impl Settings<'_> {
     }
 }
 
+/// FreeSWITCH's variables of how long it rings, in seconds, and of who is shown as the caller; the first that is set holds.
+const RING_TIME: [&str; 3] = ["leg_timeout", "call_timeout", "originate_timeout"];
+const NUMBER_SHOWN: [&str; 2] = ["origination_caller_id_number", "effective_caller_id_number"];
+const NAME_SHOWN: [&str; 2] = ["origination_caller_id_name", "effective_caller_id_name"];
+
 impl Interp {
     pub(super) fn dial(
         &mut self,
@@ -116,9 +121,10 @@ impl Interp {
         let groups = if groups.is_empty() { nobody } else { groups };
         let seconds =
             |text: String| text.trim().parse::<u32>().ok().map(|s| s.saturating_mul(1_000));
-        let ring_ms = op.ring_ms.or_else(|| {
-            settings.first(&["leg_timeout", "call_timeout", "originate_timeout"]).and_then(seconds)
-        });
+        let ring_ms = op.ring_ms.or_else(|| settings.first(&RING_TIME).and_then(seconds));
+        let shown = |own: Option<&Template>, variables: &[&str]| {
+            own.map(text).or_else(|| settings.first(variables).filter(|_| freeswitch))
+        };
         // A leg's own time may be longer than the usual one.
         let usual = brief.iter().map(|(_, ms)| *ms).fold(FREESWITCH_RING_MS, u32::max);
         let dial = Dial {
@@ -126,16 +132,8 @@ impl Interp {
             ring_ms: ring_ms.unwrap_or(usual).clamp(1_000, Dial::MAX_RING_MS),
             brief,
             meanwhile: self.meanwhile(&op.meanwhile, &settings, &view),
-            caller_number: op.caller_number.as_ref().map(text).or_else(|| {
-                settings
-                    .first(&["origination_caller_id_number", "effective_caller_id_number"])
-                    .filter(|_| freeswitch)
-            }),
-            caller_name: op.caller_name.as_ref().map(text).or_else(|| {
-                settings
-                    .first(&["origination_caller_id_name", "effective_caller_id_name"])
-                    .filter(|_| freeswitch)
-            }),
+            caller_number: shown(op.caller_number.as_ref(), &NUMBER_SHOWN),
+            caller_name: shown(op.caller_name.as_ref(), &NAME_SHOWN),
             record: op.record,
             emergency: op.emergency,
             auto_answer: op.auto_answer || settings.auto_answer(),

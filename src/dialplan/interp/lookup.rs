@@ -9,7 +9,7 @@ use crate::dialplan::effect::{Effect, Keys, Level};
 use crate::dialplan::lookup::{
     Ask, Http, Lookup, MAX_ADDRESS, Outcome, Sql, Told, encode, presentable,
 };
-use crate::dialplan::model::{LookupOp, LookupWhat, NamedValue, Op, Plan};
+use crate::dialplan::model::{LookupOp, LookupWhat, NamedValue, Op, Plan, Service};
 
 impl Interp {
     /// Asks; the question is refused here when it cannot be put.
@@ -88,30 +88,32 @@ impl Interp {
     }
 }
 
+/// Where a request goes: `at`, below the service's own address where it has one.
+fn address(known: Option<&Service>, at: String) -> Result<String, String> {
+    let url = presentable(&match known {
+        // Whatever the path begins with, the service's host ends where its address does.
+        Some(known) if !at.is_empty() && !at.starts_with(['/', '?']) => {
+            format!("{}/{at}", known.url)
+        }
+        Some(known) => format!("{}{at}", known.url),
+        None => at,
+    });
+    match url.len() > MAX_ADDRESS {
+        true => Err(format!("its address has more than {MAX_ADDRESS} bytes")),
+        false => Ok(url),
+    }
+}
+
 /// Who is asked, and what; or why it cannot be.
 fn question(plan: &Plan, op: &LookupOp, view: &View<'_>) -> Result<(String, Ask), String> {
     match &op.what {
         LookupWhat::Http { service, method, url, headers, body, whole, retries } => {
             let at = url.fill(view, &encode);
-            let known = match service {
-                Some(name) => Some(
-                    plan.services
-                        .get(name)
-                        .ok_or_else(|| format!("there is no service '{name}'"))?,
-                ),
-                None => None,
+            let own = |name| {
+                plan.services.get(name).ok_or_else(|| format!("there is no service '{name}'"))
             };
-            let url = presentable(&match known {
-                // Whatever the path begins with, the service's host ends where its address does.
-                Some(known) if !at.is_empty() && !at.starts_with(['/', '?']) => {
-                    format!("{}/{at}", known.url)
-                }
-                Some(known) => format!("{}{at}", known.url),
-                None => at,
-            });
-            if url.len() > MAX_ADDRESS {
-                return Err(format!("its address has more than {MAX_ADDRESS} bytes"));
-            }
+            let known = service.as_ref().map(own).transpose()?;
+            let url = address(known, at)?;
             let mut all = known.map_or(Vec::new(), |known| known.headers.clone());
             all.extend(headers.iter().map(|value| {
                 let text = value.text.expand(view);

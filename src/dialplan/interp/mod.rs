@@ -323,14 +323,16 @@ impl Interp {
                 self.stop_playing();
             }
             (Happening::Key(_), _) => self.stop_playing(),
+            (answer, asked) => self.answered(plan, answer, asked),
+        }
+    }
+
+    /// What was asked for has come; an answer to something else is none.
+    fn answered(&mut self, plan: &Plan, answer: Happening, asked: Asked) {
+        match (answer, asked) {
             (Happening::Digits { digits, ended }, Asked::Keys) => {
                 self.asked = Asked::Nothing;
                 self.digits(plan, &digits, ended);
-            }
-            // Keys that did not come (the collect failed to start, say) are no keys in time.
-            (Happening::Done, Asked::Keys) => {
-                self.asked = Asked::Nothing;
-                self.digits(plan, "", super::effect::Ended::Timeout);
             }
             (Happening::Conferred(end), Asked::Conference) => {
                 self.asked = Asked::Nothing;
@@ -346,10 +348,6 @@ impl Interp {
                     self.hangup(Cause::NORMAL);
                 }
             }
-            (Happening::Done, Asked::MayQueue) => {
-                self.asked = Asked::Nothing;
-                self.queue_is_open(plan);
-            }
             (Happening::Queued(end), Asked::Queue | Asked::MayQueue) => {
                 self.asked = Asked::Nothing;
                 self.queued(plan, end);
@@ -362,23 +360,17 @@ impl Interp {
                 self.asked = Asked::Nothing;
                 self.told(plan, *told);
             }
-            (Happening::Done, Asked::Lookup) => {
-                self.asked = Asked::Nothing;
-                self.told(plan, Told::failed("nobody was asked"));
-            }
             (Happening::Dialed(end), Asked::Dial) => {
                 self.asked = Asked::Nothing;
                 self.dialed(plan, end);
             }
-            (Happening::Done, Asked::Dial) => {
-                self.asked = Asked::Nothing;
-                let cause = Cause::TEMPORARY_FAILURE;
-                let why = super::effect::DialFailure::Failed;
-                self.dialed(plan, super::effect::DialEnd::Failed { why, cause });
-            }
+            (Happening::Done, asked) => self.done(plan, asked),
             (
                 Happening::Started
-                | Happening::Done
+                | Happening::Hangup
+                | Happening::Redirect(_)
+                | Happening::Missing(_)
+                | Happening::Key(_)
                 | Happening::Digits { .. }
                 | Happening::Conferred(_)
                 | Happening::Queued(_)
@@ -387,6 +379,32 @@ impl Interp {
                 | Happening::Dialed(_),
                 _,
             ) => {}
+        }
+    }
+
+    /// What was asked for is over, and nothing came of it.
+    fn done(&mut self, plan: &Plan, asked: Asked) {
+        match asked {
+            // Keys that did not come (the collect failed to start, say) are no keys in time.
+            Asked::Keys => {
+                self.asked = Asked::Nothing;
+                self.digits(plan, "", super::effect::Ended::Timeout);
+            }
+            Asked::MayQueue => {
+                self.asked = Asked::Nothing;
+                self.queue_is_open(plan);
+            }
+            Asked::Lookup => {
+                self.asked = Asked::Nothing;
+                self.told(plan, Told::failed("nobody was asked"));
+            }
+            Asked::Dial => {
+                self.asked = Asked::Nothing;
+                let cause = Cause::TEMPORARY_FAILURE;
+                let why = super::effect::DialFailure::Failed;
+                self.dialed(plan, super::effect::DialEnd::Failed { why, cause });
+            }
+            Asked::Nothing | Asked::Conference | Asked::Queue | Asked::Alarm { .. } => {}
         }
     }
 

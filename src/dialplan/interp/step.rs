@@ -6,6 +6,7 @@
 use super::vars::View;
 use super::{Asked, Frame, Interp, MAX_DEPTH, Phase, Speech};
 use crate::dialplan::cause::Cause;
+use crate::dialplan::condition::Test;
 use crate::dialplan::effect::{Effect, Keys, Level};
 use crate::dialplan::model::{BlockId, MenuMove, Op, Plan, Reason, Step};
 use crate::dialplan::template::Template;
@@ -48,12 +49,10 @@ impl Interp {
             }
             Op::Music { class } => {
                 let class = text(self, class);
-                self.open_speech(step.freeswitch);
-                self.queue.push_back(Effect::Music { class });
+                self.heard(step, Effect::Music { class });
             }
             Op::Echo { ms, stop_on } => {
-                self.open_speech(step.freeswitch);
-                self.queue.push_back(Effect::Echo { ms: *ms, stop_on: *stop_on });
+                self.heard(step, Effect::Echo { ms: *ms, stop_on: *stop_on });
             }
             Op::Menu { name } => {
                 let name = text(self, name);
@@ -70,15 +69,31 @@ impl Interp {
             Op::Queue(op) => self.join_queue(plan, op, &captures),
             Op::Lookup(op) => self.lookup(plan, op, &captures),
             Op::If { test, then, otherwise } => {
-                let outcome = test.ask(&View::new(self, plan, captures.as_deref()));
-                let block = if outcome.holds { *then } else { *otherwise };
-                let captures = outcome.caught.or(captures);
-                self.push(Frame::Steps { block, next: 0, captures });
+                self.branch(plan, test, (*then, *otherwise), captures);
             }
             Op::Set(pairs) => self.set_pairs(plan, pairs, captures.as_deref()),
             _ if step.op.jumps() => self.jump(plan, step, &text),
             _ => self.plain_step(plan, step, &text),
         }
+    }
+
+    /// The block for which a test speaks, with what the test has caught.
+    fn branch(
+        &mut self,
+        plan: &Plan,
+        test: &Test,
+        (then, otherwise): (BlockId, BlockId),
+        captures: Captures,
+    ) {
+        let outcome = test.ask(&View::new(self, plan, captures.as_deref()));
+        let block = if outcome.holds { then } else { otherwise };
+        self.push(Frame::Steps { block, next: 0, captures: outcome.caught.or(captures) });
+    }
+
+    /// An effect that wants the speech path open.
+    fn heard(&mut self, step: &Step, effect: Effect) {
+        self.open_speech(step.freeswitch);
+        self.queue.push_back(effect);
     }
 
     /// Steps that are one effect or none.

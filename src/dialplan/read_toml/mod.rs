@@ -24,6 +24,7 @@ use super::draft::{Draft, Mentioned};
 use super::fault::{Place, Source, did_you_mean};
 use super::model::{Break, Condition, Menu, MenuEntry, Route, Tries};
 use super::number::Pattern;
+use super::template::Template;
 
 /// The most keys of a menu entry whose pattern has no end.
 const MAX_MENU_KEYS: usize = 20;
@@ -165,6 +166,23 @@ impl Reader<'_, '_, '_> {
         }
     }
 
+    /// The numbers that a menu dials as they are pressed, and in which context.
+    fn direct_dial(&mut self, args: &mut Args) -> Option<(Pattern, Template)> {
+        let place = args.place_of("direct-dial");
+        match (args.pattern("direct-dial"), args.text("direct-dial-context")) {
+            (Some(pattern), Some(context)) => {
+                self.draft.mention(Mentioned::Context, &context, place);
+                Some((pattern, context))
+            }
+            (Some(_), None) => {
+                let remedy = "add direct-dial-context = \"…\"";
+                self.draft.faults.error(place, "'direct-dial' has no context", remedy);
+                None
+            }
+            (None, _) => None,
+        }
+    }
+
     fn menu(&mut self, name: &str, place: Place, value: &Spanned<DeValue<'_>>) {
         let Some(mut args) = self.section(&MENU, value) else {
             return;
@@ -175,22 +193,7 @@ impl Reader<'_, '_, '_> {
             Some((Arg::Entries(entries), _)) => entries,
             _ => Vec::new(),
         };
-        let direct_place = args.place_of("direct-dial");
-        let direct_dial = match (args.pattern("direct-dial"), args.text("direct-dial-context")) {
-            (Some(pattern), Some(context)) => {
-                self.draft.mention(Mentioned::Context, &context, direct_place);
-                Some((pattern, context))
-            }
-            (Some(_), None) => {
-                self.draft.faults.error(
-                    direct_place,
-                    "'direct-dial' has no context",
-                    "add direct-dial-context = \"…\"",
-                );
-                None
-            }
-            (None, _) => None,
-        };
+        let direct_dial = self.direct_dial(&mut args);
         if entries.is_empty() && direct_dial.is_none() {
             self.draft.faults.error(
                 keys_place,

@@ -56,6 +56,16 @@ impl Element {
     }
 }
 
+/// The element opened last is whole; the reader has checked that it is the one that is closed.
+fn close(open: &mut Vec<Element>) {
+    if let Some(done) = open.pop() {
+        match open.last_mut() {
+            Some(parent) => parent.children.push(done),
+            None => open.push(done),
+        }
+    }
+}
+
 /// The elements at the top of a file. Broken markup is reported and leaves none, for what was read
 /// before it would give faults that are none.
 pub(super) fn parse(source: &Source<'_>, faults: &mut Faults) -> Vec<Element> {
@@ -81,11 +91,8 @@ pub(super) fn parse(source: &Source<'_>, faults: &mut Faults) -> Vec<Element> {
             Event::Eof => break,
             Event::Start(tag) | Event::Empty(tag) if full => {
                 let name = tag.name().as_ref().to_owned();
-                faults.error(
-                    source.place(at),
-                    format!("<{name}> is one element too many"),
-                    "split the file",
-                );
+                let what = format!("<{name}> is one element too many");
+                faults.error(source.place(at), what, "split the file");
                 return Vec::new();
             }
             Event::Start(tag) => {
@@ -96,15 +103,7 @@ pub(super) fn parse(source: &Source<'_>, faults: &mut Faults) -> Vec<Element> {
                 count += 1;
                 here.children.push(element(&tag, at, source, faults));
             }
-            Event::End(_) => {
-                // The reader has checked that it closes the last one opened.
-                if let Some(done) = open.pop() {
-                    match open.last_mut() {
-                        Some(parent) => parent.children.push(done),
-                        None => open.push(done),
-                    }
-                }
-            }
+            Event::End(_) => close(&mut open),
             Event::Text(text) => add_text(here, &text.xml10_content(), at),
             Event::CData(text) => add_text(here, &text.xml10_content(), at + "<![CDATA[".len()),
             Event::GeneralRef(reference) => {
