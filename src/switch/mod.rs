@@ -358,24 +358,29 @@ impl Switch {
             listening,
             workers,
         };
-        switch.gateways.configure(pings::gateways(&switch.config));
-        switch.configure_recorders();
-        switch.want_names(now);
-        let node = switch.config.node.name.to_string();
-        let version = env!("CARGO_PKG_VERSION").into();
-        switch.fact(now, FactKind::Started { version, node, lived_ms: 0 });
-        switch.names_due(now);
-        switch.configure_fort(now);
-        switch.keep_recordings();
-        switch.configure_registrations(now);
-        switch.configure_centre(now);
-        switch.configure_check_ins();
-        switch.configure_silence(now);
-        switch.configure_care_calls(now);
-        switch.configure_campaigns();
-        switch.configure_guard();
-        switch.configure_plans();
+        switch.come_up(now);
         switch
+    }
+
+    /// Puts the configuration in force, and tells the start.
+    fn come_up(&mut self, now: Now) {
+        self.gateways.configure(pings::gateways(&self.config));
+        self.configure_recorders();
+        self.want_names(now);
+        let node = self.config.node.name.to_string();
+        let version = env!("CARGO_PKG_VERSION").into();
+        self.fact(now, FactKind::Started { version, node, lived_ms: 0 });
+        self.names_due(now);
+        self.configure_fort(now);
+        self.keep_recordings();
+        self.configure_registrations(now);
+        self.configure_centre(now);
+        self.configure_check_ins();
+        self.configure_silence(now);
+        self.configure_care_calls(now);
+        self.configure_campaigns();
+        self.configure_guard();
+        self.configure_plans();
     }
 
     /// Takes one input; the outputs that follow wait for [`Self::poll_output`].
@@ -392,11 +397,10 @@ impl Switch {
                     self.agent.receive(now.at, flow, message);
                 }
             }
-            Input::BadSip(flow, error) => {
-                if self.passes_malformed(now, flow) {
-                    self.agent.receive_bad(now.at, flow, &error);
-                }
+            Input::BadSip(flow, error) if self.passes_malformed(now, flow) => {
+                self.agent.receive_bad(now.at, flow, &error);
             }
+            Input::BadSip(..) => {}
             Input::FlowFailed(flow) => self.flow_failed(now, flow),
             Input::Silent(flow) => {
                 self.judge(now, flow, Deed::Silent);
@@ -420,26 +424,10 @@ impl Switch {
             Input::Subscribers(update) => self.subscribers_changed(now, *update),
             Input::SignedIn(rows) => self.agents_restored(now, rows),
             Input::Day(day) => self.figures.told(*day),
-            // The last that the records tell at the start.
-            Input::CallBacks(rows) => {
-                self.restored = true;
-                self.backs_restored(now, rows);
-            }
+            Input::CallBacks(rows) => self.restored_all(now, rows),
             Input::Registrations(rows) => self.registrations_restored(now, rows),
-            Input::Durable(seq) => {
-                self.durable(now, seq);
-                self.care_durable(now, seq);
-                self.back_durable(now, seq);
-                self.campaign_durable(now, seq);
-                self.score_written(seq, true);
-            }
-            Input::NotWritten(seq) => {
-                self.not_written(now, seq);
-                self.care_not_written(now, seq);
-                self.back_not_written(now, seq);
-                self.campaign_not_written(now, seq);
-                self.score_written(seq, false);
-            }
+            Input::Durable(seq) => self.fact_kept(now, seq),
+            Input::NotWritten(seq) => self.fact_lost(now, seq),
             Input::Alarm { what, raised, detail } => {
                 self.fact(now, FactKind::Alarm { what, raised, detail, call: None });
             }
@@ -448,16 +436,50 @@ impl Switch {
                 self.out.extend(reply.map(|reply| Output::Reply(id, reply)));
             }
             Input::Wake => self.wake(now),
-            Input::Drain => {
-                self.draining = true;
-                self.end_registrations(now);
-            }
+            Input::Drain => self.drain(now),
             Input::EndCalls => self.end_calls(now),
-            Input::Stopped { why } => {
-                self.keep_registrations(now);
-                self.fact(now, FactKind::Stopped { why });
-            }
+            Input::Stopped { why } => self.stopped(now, why),
         }
+        self.settle(now);
+    }
+
+    /// No new calls: the exchange is about to stop.
+    fn drain(&mut self, now: Now) {
+        self.draining = true;
+        self.end_registrations(now);
+    }
+
+    fn stopped(&mut self, now: Now, why: String) {
+        self.keep_registrations(now);
+        self.fact(now, FactKind::Stopped { why });
+    }
+
+    /// Call-backs are the last that the records tell at the start.
+    fn restored_all(&mut self, now: Now, rows: Vec<calling_back::KeptBack>) {
+        self.restored = true;
+        self.backs_restored(now, rows);
+    }
+
+    /// A fact is on the disk: whoever waited for that goes on.
+    fn fact_kept(&mut self, now: Now, seq: u64) {
+        self.durable(now, seq);
+        self.care_durable(now, seq);
+        self.back_durable(now, seq);
+        self.campaign_durable(now, seq);
+        self.score_written(seq, true);
+    }
+
+    /// A fact could not be written: whoever waited for it is told.
+    fn fact_lost(&mut self, now: Now, seq: u64) {
+        self.not_written(now, seq);
+        self.care_not_written(now, seq);
+        self.back_not_written(now, seq);
+        self.campaign_not_written(now, seq);
+        self.score_written(seq, false);
+    }
+
+    /// What follows of an input: agents and homes get what waits for them, campaigns dial, whoever watches is told.
+    fn settle(&mut self, now: Now) {
         self.drain_agent(now);
         self.review_outside(now);
         let mut moved = false;
