@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::base::{LegId, Now};
+use crate::base::{CallId, LegId, Now};
 use crate::config::Config;
 use crate::dialplan::Plan;
 
@@ -11,27 +11,28 @@ use super::console::{CallRow, CallView, LegRow, PhoneRow, Reply, Request, Status
 use super::fact::{EndedBy, FactKind, Unregistered};
 use super::{DiskCommand, Level, Output, RequestId, Switch, features, pings, requests};
 
+fn no_call(id: CallId) -> Reply {
+    Reply::Refused(format!("there is no call {id}; 'show calls' lists those in being"))
+}
+
+fn outcome(done: Result<String, String>) -> Reply {
+    done.map_or_else(Reply::Refused, Reply::Done)
+}
+
 impl Switch {
     /// The answer; `None`: it comes when a phone has said something.
     pub(super) fn console(&mut self, now: Now, id: RequestId, request: Request) -> Option<Reply> {
         Some(match request {
             Request::Desk(number, order) => return self.desk_order(now, id, &number, None, order),
             Request::Cti(rights, order) => return self.cti(now, id, &rights, order),
-            Request::Dial { phone, number } => match self.make_call(now, &phone, &number) {
-                Ok(call) => {
-                    Reply::Done(format!("call {call}: {phone} rings, and then calls {number}"))
-                }
-                Err(why) => Reply::Refused(why),
-            },
+            Request::Dial { phone, number } => self.dial_order(now, &phone, &number),
             Request::Status => Reply::Status(self.status(now)),
             Request::Calls => {
                 Reply::Calls(self.calls.values().map(|a| self.call_row(now, a)).collect())
             }
             Request::Call(id) => match self.calls.get(&id) {
                 Some(active) => Reply::Call(Box::new(self.call_view(now, active))),
-                None => Reply::Refused(format!(
-                    "there is no call {id}; 'show calls' lists those in being"
-                )),
+                None => no_call(id),
             },
             Request::Phones => Reply::Phones(self.phone_rows(now)),
             Request::Gateways => Reply::Gateways(self.gateway_rows(now)),
@@ -39,12 +40,7 @@ impl Switch {
             Request::Bans => Reply::Bans(self.ban_rows(now)),
             Request::Ban(address, minutes) => self.ban_order(now, address, minutes),
             Request::Unban(address) => self.unban_order(now, address),
-            Request::TrustClock => {
-                self.out.push_back(Output::Disk(DiskCommand::TrustClock));
-                Reply::Done(
-                    "recordings' ages go by the clock, from the next look on (each minute)".into(),
-                )
-            }
+            Request::TrustClock => self.trust_clock(),
             Request::Agents => Reply::Agents(self.agent_rows(now)),
             Request::Queues => Reply::Queues(self.queue_rows(now)),
             Request::Forms => Reply::Forms(self.forms()),
@@ -54,10 +50,7 @@ impl Switch {
             Request::Score(rights, scoring) => return self.score(now, id, &rights, *scoring),
             Request::CallBacks => Reply::CallBacks(self.back_rows(now)),
             Request::AgentOrder(number, order) => self.agent_order(now, &number, order),
-            Request::Cases => {
-                let (cases, troubles) = (self.case_rows(now), self.trouble_rows(now));
-                Reply::Cases { cases, troubles, records_away: !self.care.restored }
-            }
+            Request::Cases => self.all_cases(now),
             Request::Guard(order, by) => self.guard_order(now, order, &by),
             Request::Plan(order, by) => self.plan_order(now, order, &by),
             Request::CareCall(order, by) => self.care_call_order(now, order, &by),
@@ -65,10 +58,7 @@ impl Switch {
             Request::Case(id) => self.case_view(now, id),
             Request::Unit { case, order, confirmed, by } => {
                 let by = if by.is_empty() { "console" } else { &by };
-                match self.unit_order(now, case, order, confirmed, by) {
-                    Ok(done) => Reply::Done(done),
-                    Err(why) => Reply::Refused(why),
-                }
+                outcome(self.unit_order(now, case, order, confirmed, by))
             }
             Request::Correct(correction) => self.correct_answer(now, correction),
             Request::CloseCase(id, outcome, by) => self.close_case(now, id, &outcome, &by),
@@ -81,11 +71,26 @@ impl Switch {
             Request::RoomOrder(name, order) => self.room_order(now, &name, order),
             Request::Hangup(id) => match self.end_call(now, id, EndedBy::Console) {
                 true => Reply::Done(format!("call {id} is being ended")),
-                false => Reply::Refused(format!(
-                    "there is no call {id}; 'show calls' lists those in being"
-                )),
+                false => no_call(id),
             },
         })
+    }
+
+    fn dial_order(&mut self, now: Now, phone: &str, number: &str) -> Reply {
+        match self.make_call(now, phone, number) {
+            Ok(call) => Reply::Done(format!("call {call}: {phone} rings, and then calls {number}")),
+            Err(why) => Reply::Refused(why),
+        }
+    }
+
+    fn all_cases(&self, now: Now) -> Reply {
+        let (cases, troubles) = (self.case_rows(now), self.trouble_rows(now));
+        Reply::Cases { cases, troubles, records_away: !self.care.restored }
+    }
+
+    fn trust_clock(&mut self) -> Reply {
+        self.out.push_back(Output::Disk(DiskCommand::TrustClock));
+        Reply::Done("recordings' ages go by the clock, from the next look on (each minute)".into())
     }
 
     fn status(&mut self, now: Now) -> Status {
@@ -118,12 +123,14 @@ impl Switch {
         }
     }
 
-    fn call_row(&self, now: Now, active: &Active) -> CallRow {
+    /// What a call does now, in words.
+    fn doing(&self, active: &Active) -> String {
         let number = |leg| active.call.get(leg).map_or("", |c| c.device.number());
-        let purpose = self.call_purpose(active.id());
-        let state: String = match &active.doing {
+        match &active.doing {
             Doing::Opening => "begins".into(),
-            Doing::Summoning(_) if purpose.is_some() => format!("rings {}", active.from),
+            Doing::Summoning(_) if self.call_purpose(active.id()).is_some() => {
+                format!("rings {}", active.from)
+            }
             Doing::Summoning(_) => format!("rings {}, which is to call", active.from),
             Doing::Answering => "answers".into(),
             Doing::Playing(_) => "plays".into(),
@@ -167,8 +174,12 @@ impl Switch {
             Doing::SigningIn(_) => "signs in".into(),
             Doing::Watching(call) => self.watching_row(active.subject(), *call),
             Doing::Ending => "ends".into(),
-        };
-        let state = state + &self.consulting_row(active);
+        }
+    }
+
+    fn call_row(&self, now: Now, active: &Active) -> CallRow {
+        let purpose = self.call_purpose(active.id());
+        let state = self.doing(active) + &self.consulting_row(active);
         // In the plan whom we have called is the caller; here it is who is called.
         let (from, to) = match purpose {
             Some(_) => (&active.to, &active.from),

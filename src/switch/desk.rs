@@ -90,15 +90,8 @@ impl Switch {
         if !(1..=LONGEST).contains(&number.len()) || !number.chars().all(dialled) {
             return Err(format!("'{}' is no number", number.escape_debug()));
         }
-        if self.draining {
-            return Err("the exchange is about to stop".into());
-        }
         let urgent = self.is_emergency(now, true, [phone, number, config.context.as_str()]);
-        if let Err(why) = self.admission.call(now.at, &self.load())
-            && !(why.yields_to_emergency() && urgent)
-        {
-            return Err(why.to_string());
-        }
+        self.may_call_out(now, urgent)?;
         let registered = !self.registrar.lookup(now.at, phone).is_empty();
         if !registered && config.mobile.is_none() {
             return Err(format!("phone {phone} is not registered"));

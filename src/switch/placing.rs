@@ -70,6 +70,17 @@ pub(super) struct Placing {
 }
 
 impl Switch {
+    /// Whether the exchange may make a call now; `urgent`: it is not held back for load. Err: why not.
+    pub(super) fn may_call_out(&mut self, now: Now, urgent: bool) -> Result<(), String> {
+        if self.draining {
+            return Err("the exchange is about to stop".into());
+        }
+        match self.admission.call(now.at, &self.load()) {
+            Err(refusal) if !(refusal.yields_to_emergency() && urgent) => Err(refusal.to_string()),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes a call; `told` puts to it what it needs before anybody rings. Err: why there is none.
     pub(super) fn place_out(
         &mut self,
@@ -78,20 +89,12 @@ impl Switch {
         told: impl FnOnce(&mut Switch, CallId),
     ) -> Result<CallId, NotPlaced> {
         let Placing { number, to, context, phone, trunk, rings, urgent, variables } = own;
-        if self.draining {
-            return Err(NotPlaced::Now("the exchange is about to stop".into()));
-        }
-        if let Err(refusal) = self.admission.call(now.at, &self.load())
-            && !(refusal.yields_to_emergency() && urgent)
-        {
-            return Err(NotPlaced::Now(refusal.to_string()));
-        }
+        self.may_call_out(now, urgent).map_err(NotPlaced::Now)?;
         let trunk = trunk.or_else(|| self.config.trunk_names().next().map(str::to_owned));
+        let of = number.clone();
         let caller = match (&phone, &trunk) {
-            (Some(_), _) => Party::Phone { number: number.clone() },
-            (None, Some(gateway)) => {
-                Party::Trunk { gateway: gateway.clone(), number: number.clone() }
-            }
+            (Some(_), _) => Party::Phone { number: of },
+            (None, Some(gateway)) => Party::Trunk { gateway: gateway.clone(), number: of },
             (None, None) => return Err(NotPlaced::Never("there is no gateway".into())),
         };
         // Before anything is written down of it: what is held is tried often.
