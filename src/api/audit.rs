@@ -39,6 +39,27 @@ pub(super) fn told(who: &Caller, said: &str, told: &Result<serde_json::Value, Pr
     tracing::info!(target: "belfry::audit", "API: {} at {peer}: {said}: {how}", who.rights.name);
 }
 
+fn supervises(how: How) -> &'static str {
+    match how {
+        How::Listen => "listens to",
+        How::Whisper => "whispers to",
+        How::BargeIn => "barges in on",
+        How::Disconnect => "ends the call of",
+        How::TakeOver => "takes over the call of",
+    }
+}
+
+/// The state in which an agent is put.
+fn state(to: &Wish) -> String {
+    match to {
+        Wish::LogOn { device, .. } => format!("logged on at phone {}", Short(device)),
+        Wish::LogOff => "logged off".to_owned(),
+        Wish::Ready => "ready".to_owned(),
+        Wish::AfterCall => "in after-call work".to_owned(),
+        Wish::NotReady(code) => format!("not ready, code {code}"),
+    }
+}
+
 /// The order without what is secret; `None`: it changes nothing.
 pub(super) fn said(order: &Order) -> Option<String> {
     let of =
@@ -76,25 +97,9 @@ pub(super) fn said(order: &Order) -> Option<String> {
             format!("phone {} deflects to {}{}", Short(device), Short(to), of(call))
         }
         Order::Watch { agent, by, how } => {
-            let how = match how {
-                How::Listen => "listens to",
-                How::Whisper => "whispers to",
-                How::BargeIn => "barges in on",
-                How::Disconnect => "ends the call of",
-                How::TakeOver => "takes over the call of",
-            };
-            format!("supervisor {} {how} agent {}", Short(by), Short(agent))
+            format!("supervisor {} {} agent {}", Short(by), supervises(*how), Short(agent))
         }
-        Order::SetAgent { agent, to } => {
-            let to = match to {
-                Wish::LogOn { device, .. } => format!("logged on at phone {}", Short(device)),
-                Wish::LogOff => "logged off".to_owned(),
-                Wish::Ready => "ready".to_owned(),
-                Wish::AfterCall => "in after-call work".to_owned(),
-                Wish::NotReady(code) => format!("not ready, code {code}"),
-            };
-            format!("agent {} is {to}", Short(agent))
-        }
+        Order::SetAgent { agent, to } => format!("agent {} is {}", Short(agent), state(to)),
         Order::WrapUp { agent, code, call, done, .. } => {
             let done = if *done { ", and has done with it" } else { "" };
             format!("agent {} wraps up{}: code '{}'{done}", Short(agent), of(call), Short(code))

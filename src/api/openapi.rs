@@ -151,10 +151,15 @@ fn object(fields: &[(&str, Value)]) -> Value {
     json!({ "type": "object", "required": required, "properties": properties })
 }
 
-fn schemas() -> Value {
-    let refers = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
-    let list = |of: Value| json!({ "type": "array", "items": of });
-    let party = object(&[
+fn refers(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+fn list(of: Value) -> Value {
+    json!({ "type": "array", "items": of })
+}
+
+fn connection() -> Value {
+    object(&[
         ("device", text()),
         ("gateway?", text()),
         (
@@ -163,22 +168,28 @@ fn schemas() -> Value {
         ),
         ("with?", text()),
         ("agent?", text()),
-    ]);
-    let call = object(&[
+    ])
+}
+fn call() -> Value {
+    object(&[
         ("call", text()),
         ("calling", text()),
         ("calling_name?", text()),
         ("called", text()),
         ("ms", count()),
         ("connections", list(refers("Connection"))),
-    ]);
-    let device = object(&[
+    ])
+}
+fn device() -> Value {
+    object(&[
         ("device", text()),
         ("registered", json!({ "type": "boolean" })),
         ("agent?", text()),
         ("calls", list(refers("Call"))),
-    ]);
-    let agent = object(&[
+    ])
+}
+fn agent() -> Value {
+    object(&[
         ("agent", text()),
         ("name", text()),
         ("team?", text()),
@@ -190,8 +201,10 @@ fn schemas() -> Value {
         ("ms", count()),
         ("call?", text()),
         ("queues", list(text())),
-    ]);
-    let queue = object(&[
+    ])
+}
+fn queue() -> Value {
+    object(&[
         ("name", text()),
         ("waiting", count()),
         ("offered", count()),
@@ -201,27 +214,32 @@ fn schemas() -> Value {
         ("ready", count()),
         ("expected_ms", json!({ "type": ["integer", "null"] })),
         ("today", json!({ "type": "object" })),
-    ]);
-    let problem = object(&[
+    ])
+}
+fn problem() -> Value {
+    object(&[
         ("type", text()),
         ("title", text()),
         ("status", count()),
         ("code", text()),
         ("detail", text()),
-    ]);
+    ])
+}
+
+fn schemas() -> Value {
     json!({
         "Health": object(&[("status", json!({ "const": "ok" }))]),
         "SystemStatus": object(&[
             ("node", text()), ("uptime_s", count()), ("calls", count()), ("legs", count()),
             ("calls_total", count()), ("calls_refused", count()), ("registered", count()),
         ]),
-        "Connection": party,
-        "Call": call,
-        "Device": device,
-        "Agent": agent,
-        "Queue": queue,
+        "Connection": connection(),
+        "Call": call(),
+        "Device": device(),
+        "Agent": agent(),
+        "Queue": queue(),
         "Event": event(),
-        "Problem": problem,
+        "Problem": problem(),
     })
 }
 

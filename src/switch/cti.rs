@@ -14,8 +14,8 @@ mod agents;
 use serde::{Deserialize, Serialize};
 
 use crate::access::rights::{Deed, Rights};
+use crate::acd::Said;
 pub use crate::acd::wrap_up::LONGEST_NOTE;
-use crate::acd::{AgentView, Said};
 use crate::base::{CallId, LegId, Now};
 use crate::call::Connection;
 use crate::call::supervise::{Act, Manner};
@@ -363,6 +363,30 @@ impl Switch {
         Some(Reply::Cti(Box::new(answer)))
     }
 
+    fn cti_calls(&self, now: Now, rights: &Rights) -> Answer {
+        let seen = |active: &&Active| {
+            rights.sees_all() || rights.may(Deed::SeeOwn, self.is_own_call(rights, active))
+        };
+        let calls = self.calls.values().map(Box::as_ref).filter(seen);
+        Answer::Calls(calls.map(|active| self.cti_view(now, active)).collect())
+    }
+
+    fn cti_deflect(
+        &mut self,
+        now: Now,
+        rights: &Rights,
+        device: &str,
+        call: Option<CallId>,
+        to: &str,
+    ) -> Outcome {
+        self.cti_phone(rights, Deed::Act, device)?;
+        let rings = |s: &Switch, leg: LegId| s.rings(leg);
+        let leg = self.cti_line(device, call, rings, "rings at")?;
+        number(to)?;
+        self.deflect(now, leg, to).or_else(|why| no(Why::Conflict, why))?;
+        Ok(Answer::Done(format!("the call goes to {to}")))
+    }
+
     fn cti_now(&mut self, now: Now, rights: &Rights, order: Order) -> Outcome {
         match order {
             Order::Device(device) => {
@@ -374,21 +398,8 @@ impl Switch {
                 let active = self.calls.get(&call).ok_or_else(|| gone(call))?;
                 Ok(Answer::Call(self.cti_view(now, active)))
             }
-            Order::Calls => {
-                let seen = |active: &&Active| {
-                    rights.sees_all() || {
-                        rights.may(Deed::SeeOwn, self.is_own_call(rights, active))
-                    }
-                };
-                let calls = self.calls.values().map(Box::as_ref).filter(seen);
-                Ok(Answer::Calls(calls.map(|active| self.cti_view(now, active)).collect()))
-            }
-            Order::Agents => {
-                let own = |view: &AgentView| rights.agent.as_deref() == Some(&view.number);
-                let seen = |view: &AgentView| rights.may(Deed::SeeOwn, own(view));
-                let agents = self.centre.agents(now.at).into_iter();
-                Ok(Answer::Agents(agents.filter(seen).map(agents::agent).collect()))
-            }
+            Order::Calls => Ok(self.cti_calls(now, rights)),
+            Order::Agents => Ok(self.cti_agents(now, rights)),
             Order::Agent(number) => self.cti_agent(now, rights, &number, Deed::SeeOwn),
             Order::SetAgent { agent, to } => self.cti_set_agent(now, rights, &agent, to),
             Order::Make { device, to } => {
@@ -415,13 +426,7 @@ impl Switch {
                 self.cti_confer(now, rights, &device, [held, active])
             }
             Order::Deflect { device, call, to } => {
-                self.cti_phone(rights, Deed::Act, &device)?;
-                let rings = |s: &Switch, leg: LegId| s.rings(leg);
-                let leg = self.cti_line(&device, call, rings, "rings at")?;
-                number(&to)?;
-                let done = self.deflect(now, leg, &to);
-                done.or_else(|why| no(Why::Conflict, why))?;
-                Ok(Answer::Done(format!("the call goes to {to}")))
+                self.cti_deflect(now, rights, &device, call, &to)
             }
             Order::Watch { agent, by, how } => self.cti_watch(now, rights, &agent, &by, how),
             Order::Unit { case, order, confirm } => {

@@ -226,22 +226,8 @@ impl Teller {
                 self.calls.get_mut(&to)?.lines.insert(leg, line);
                 None
             }
-            Transferred { by, to, .. } => {
-                let line = call.lines.get(&by.0)?;
-                let cause = "transfer".into();
-                let state = line.state.to_owned();
-                Some(Event {
-                    to: to.clone(),
-                    cause,
-                    state,
-                    ..on_device("Transferred", &line.device)
-                })
-            }
-            Replaced { old, leg, .. } => {
-                let device = call.lines.get(&old.0)?.device.clone();
-                let to = call.lines.get(&leg.0).map(|line| line.device.clone()).unwrap_or_default();
-                Some(Event { to, cause: "callPickup".into(), ..on_device("Diverted", &device) })
-            }
+            Transferred { by, to, .. } => call.transferred(by.0, to),
+            Replaced { old, leg, .. } => call.picked_up(old.0, leg.0),
             Diverted { by, to, why, .. } => {
                 Some(Event { to: to.clone(), cause: why.clone(), ..on_device("Diverted", by) })
             }
@@ -317,24 +303,35 @@ impl Teller {
         }
     }
 
+    /// Notes at which phone an agent is; whether he was signed in before, and where.
+    fn moved(
+        &mut self,
+        agent: &str,
+        phone: Option<&String>,
+        state: &str,
+    ) -> (bool, Option<String>) {
+        let before = self.signed_in.contains_key(agent);
+        let was = self.signed_in.get(agent).cloned().flatten();
+        if was.as_ref() != phone
+            && let Some(was) = &was
+        {
+            self.phones.remove(was);
+        }
+        if state == "null" {
+            self.signed_in.remove(agent);
+        } else {
+            self.signed_in.insert(agent.into(), phone.cloned());
+            self.phones.extend(phone.map(|phone| (phone.clone(), agent.to_owned())));
+        }
+        (before, was)
+    }
+
     fn agent(&mut self, agent: &str, what: &AgentFact) -> Option<Event> {
         let about =
             |name: &str| Event { event: name.into(), agent: agent.into(), ..Event::default() };
         Some(match what {
             AgentFact::State { phone, state, reason, code, queue, .. } => {
-                let before = self.signed_in.contains_key(agent);
-                let was = self.signed_in.get(agent).cloned().flatten();
-                if was != *phone
-                    && let Some(was) = &was
-                {
-                    self.phones.remove(was);
-                }
-                if state == "null" {
-                    self.signed_in.remove(agent);
-                } else {
-                    self.signed_in.insert(agent.into(), phone.clone());
-                    self.phones.extend(phone.iter().map(|phone| (phone.clone(), agent.to_owned())));
-                }
+                let (before, was) = self.moved(agent, phone.as_ref(), state);
                 let (name, reason) = match (state.as_str(), before) {
                     ("null", _) => ("AgentLoggedOff", reason.as_str()),
                     (_, false) => ("AgentLoggedOn", reason.as_str()),
@@ -381,6 +378,20 @@ impl Teller {
 }
 
 impl Call {
+    /// The other party is sent to `to` by a line.
+    fn transferred(&self, by: u64, to: &str) -> Option<Event> {
+        let line = self.lines.get(&by)?;
+        let (cause, state) = ("transfer".into(), line.state.to_owned());
+        Some(Event { to: to.into(), cause, state, ..on_device("Transferred", &line.device) })
+    }
+
+    /// Another line has taken the place of one.
+    fn picked_up(&self, old: u64, new: u64) -> Option<Event> {
+        let device = &self.lines.get(&old)?.device;
+        let to = self.lines.get(&new).map(|line| line.device.clone()).unwrap_or_default();
+        Some(Event { to, cause: "callPickup".into(), ..on_device("Diverted", device) })
+    }
+
     fn answered(&mut self, leg: u64) -> Option<Event> {
         let others = self.lines.iter().any(|(id, line)| *id != leg && line.answered);
         let line = self.lines.get_mut(&leg)?;

@@ -29,6 +29,41 @@ impl Switch {
         }
     }
 
+    /// The agents, as far as the token sees them.
+    pub(super) fn cti_agents(&self, now: Now, rights: &Rights) -> Answer {
+        let own = |view: &AgentView| rights.agent.as_deref() == Some(&view.number);
+        let seen = |view: &AgentView| rights.may(Deed::SeeOwn, own(view));
+        let agents = self.centre.agents(now.at).into_iter();
+        Answer::Agents(agents.filter(seen).map(agent).collect())
+    }
+
+    fn cti_sign_in(
+        &mut self,
+        now: Now,
+        rights: &Rights,
+        number: &str,
+        device: &str,
+        pin: &str,
+    ) -> Result<(), (Why, String)> {
+        if self.config.phone(device).is_none() {
+            return no(Why::NotFound, format!("there is no phone {device}"));
+        }
+        if !rights.may_sign_in_at(device) {
+            return no(Why::Forbidden, format!("the token's `phones` do not name {device}"));
+        }
+        let signed = self.centre.sign_in(now.at, number, pin, device);
+        signed.or_else(|why| match why {
+            SignInRefusal::Wrong => no(Why::Forbidden, "the PIN is wrong"),
+            SignInRefusal::Locked => no(Why::Forbidden, "too many wrong PINs: locked for a while"),
+            SignInRefusal::Talking => {
+                no(Why::Conflict, "the agent, or another at that phone, talks")
+            }
+        })?;
+        self.phone_reachable(now, device);
+        self.line_changed(now, device);
+        Ok(())
+    }
+
     pub(super) fn cti_set_agent(
         &mut self,
         now: Now,
@@ -45,27 +80,7 @@ impl Switch {
         }
         match to {
             Wish::AfterCall => self.cti_after_call(now, rights, number, own)?,
-            Wish::LogOn { device, pin } => {
-                if self.config.phone(&device).is_none() {
-                    return no(Why::NotFound, format!("there is no phone {device}"));
-                }
-                if !rights.may_sign_in_at(&device) {
-                    let why = format!("the token's `phones` do not name {device}");
-                    return no(Why::Forbidden, why);
-                }
-                let signed = self.centre.sign_in(now.at, number, &pin, &device);
-                signed.or_else(|why| match why {
-                    SignInRefusal::Wrong => no(Why::Forbidden, "the PIN is wrong"),
-                    SignInRefusal::Locked => {
-                        no(Why::Forbidden, "too many wrong PINs: locked for a while")
-                    }
-                    SignInRefusal::Talking => {
-                        no(Why::Conflict, "the agent, or another at that phone, talks")
-                    }
-                })?;
-                self.phone_reachable(now, &device);
-                self.line_changed(now, &device);
-            }
+            Wish::LogOn { device, pin } => self.cti_sign_in(now, rights, number, &device, &pin)?,
             wish if own => {
                 let input = match wish {
                     Wish::Ready => Input::Ready,
