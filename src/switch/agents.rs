@@ -142,20 +142,37 @@ impl Switch {
         self.rearm(id);
     }
 
-    /// Writes down what the centre tells.
-    pub(super) fn centre_fact(&mut self, now: Now, what: What) {
-        if let What::Left { queue, call, why: Departure::GivenUp, .. } = &what {
-            let what = format!("queue {queue}: the call-back of call {call} is given up");
-            let line = format!("{what}: nobody was reached");
+    /// Says that an agent is locked out, as often as that may be said.
+    fn agent_locked(&mut self, now: Now, agent: &str, phone: &str) {
+        if let Some(others) = self.locks.may(now.at) {
+            let text = format!(
+                "agent {agent} at phone {phone}: locked for wrong PINs{}; 'agent {agent} unlock' ends it",
+                and_more(others)
+            );
+            self.log(Level::Warning, text);
+        }
+    }
+
+    /// Call-backs that the centre gives out: what is offered for them, and the log's line of one given up.
+    fn back_told(&mut self, now: Now, what: &What) {
+        if let What::Left { queue, call, why: Departure::GivenUp, .. } = what {
+            let line = format!(
+                "queue {queue}: the call-back of call {call} is given up: nobody was reached"
+            );
             self.log(Level::Warning, line);
         }
-        match &what {
+        match what {
             What::Left { call, .. } | What::Answered { call, back: true, .. } => {
                 self.offer_left(now, *call);
             }
             What::BackFailed { call, .. } => self.offer_failed_once(now, *call),
             _ => {}
         }
+    }
+
+    /// Writes down what the centre tells.
+    pub(super) fn centre_fact(&mut self, now: Now, what: What) {
+        self.back_told(now, &what);
         let name = |queue: QueueId| self.centre.name(queue);
         let kind = match what {
             What::Agent { agent, phone, state, cause, was_ms } => {
@@ -182,14 +199,8 @@ impl Switch {
                 FactKind::Agent { agent, what: AgentFact::Pending { state, reason, code, cause } }
             }
             What::SignInRefused { agent, phone, why } => {
-                if why == SignInRefusal::Locked
-                    && let Some(others) = self.locks.may(now.at)
-                {
-                    let text = format!(
-                        "agent {agent} at phone {phone}: locked for wrong PINs{}; 'agent {agent} unlock' ends it",
-                        and_more(others)
-                    );
-                    self.log(Level::Warning, text);
+                if why == SignInRefusal::Locked {
+                    self.agent_locked(now, &agent, &phone);
                 }
                 let what = AgentFact::SignInRefused { phone, why: word_of(&why) };
                 FactKind::Agent { agent, what }

@@ -188,21 +188,8 @@ impl Switch {
         let talked = leg.answered.map(|at| ending.at.since(at));
         leg.stage = Stage::Over;
         leg.ending = Some(ending);
-        let (id, session, gateway) = (leg.call, leg.session, leg.gateway.take());
-        self.sessions.remove(&session);
-        let phone = self.phone_of(leg_id);
-        self.desk_answered(session, 481);
-        self.lines.end(leg_id);
-        self.agent_leg_over(now, leg_id);
-        if let Some(phone) = phone {
-            self.line_changed(now, &phone);
-        }
-        self.charged(now, leg_id, talked);
-        if let Some(gateway) = gateway {
-            self.gateways.release(&gateway);
-        }
-        self.unlink(leg_id);
-        self.out.push_back(Output::Media(control::Command::Close { leg: leg_id }));
+        let id = leg.call;
+        self.leg_given_back(now, leg_id, talked);
         let Some(active) = self.calls.get_mut(&id) else { return };
         if active.release.is_some_and(|(leg, _)| leg == leg_id) {
             active.release = None;
@@ -241,6 +228,26 @@ impl Switch {
             None => {}
         }
         self.forget_if_over(now, id);
+    }
+
+    /// What a leg had is free again: its session, line, channel and port; `talked`: for what it is charged.
+    fn leg_given_back(&mut self, now: Now, leg_id: LegId, talked: Option<Duration>) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        let (session, gateway) = (leg.session, leg.gateway.take());
+        self.sessions.remove(&session);
+        let phone = self.phone_of(leg_id);
+        self.desk_answered(session, 481);
+        self.lines.end(leg_id);
+        self.agent_leg_over(now, leg_id);
+        if let Some(phone) = phone {
+            self.line_changed(now, &phone);
+        }
+        self.charged(now, leg_id, talked);
+        if let Some(gateway) = gateway {
+            self.gateways.release(&gateway);
+        }
+        self.unlink(leg_id);
+        self.out.push_back(Output::Media(control::Command::Close { leg: leg_id }));
     }
 
     /// The party for whom the plan runs has gone.

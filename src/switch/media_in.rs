@@ -259,16 +259,11 @@ impl Switch {
         let secret =
             matches!(active.doing, Doing::Collecting { secret: true, .. } | Doing::SigningIn(_));
         let kept = (talks.is_none() && !secret).then_some(digit);
-        let word = match by {
-            DigitBy::Rfc4733 => KeyBy::Rfc4733,
-            DigitBy::InBand => KeyBy::InBand,
-            DigitBy::Info => KeyBy::Info,
-        };
         let (is_subject, is_agent) = (
             active.subject() == leg_id,
             active.call.get(leg_id).is_some_and(|c| c.device.is_phone()),
         );
-        self.fact(now, FactKind::Digit { call: id, leg: leg_id, digit: kept, by: word });
+        self.fact(now, FactKind::Digit { call: id, leg: leg_id, digit: kept, by: key_by(by) });
         // As part of a code it is for nobody.
         let in_code = dialled != Dialled::Nothing
             || matches!(progress, Progress::Begun(2..) | Progress::Number);
@@ -407,5 +402,14 @@ impl Switch {
         };
         self.log(Level::Warning, what);
         self.fact(now, FactKind::NoRtp { call, leg: leg_id, silent_ms, one_way, unagreed });
+    }
+}
+
+/// How a key came, as the record has it.
+fn key_by(by: DigitBy) -> KeyBy {
+    match by {
+        DigitBy::Rfc4733 => KeyBy::Rfc4733,
+        DigitBy::InBand => KeyBy::InBand,
+        DigitBy::Info => KeyBy::Info,
     }
 }

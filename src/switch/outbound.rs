@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use crate::base::{CallId, LegId, Now};
 use crate::call::{Device, Failure};
-use crate::config::{Dtmf, Phone, SendDiversion};
+use crate::config::{Dtmf, Gateway, Phone, SendDiversion};
 use crate::media::control::Codec;
 use crate::media::negotiate::{self, Protection};
 use crate::sip::{self, Binding, Flow, Transport};
@@ -75,6 +75,16 @@ impl Switch {
         self.ring_device(now, id, device, binding.contact.clone(), binding.way(), carrier).is_some()
     }
 
+    /// Nothing of ours reaches a gateway: says so in the log.
+    fn not_reached(&mut self, now: Now, gateway: &Gateway) -> Failure {
+        let why = match self.gateways.hop(gateway.name.as_str(), now.at) {
+            Some(_) => "nothing in [sip] listen reaches it".to_owned(),
+            None => format!("{} is not found", gateway.first_hop().host()),
+        };
+        self.log(Level::Error, format!("gateway {}: {why}", gateway.name));
+        failure(Cause::NETWORK_OUT_OF_ORDER, 503)
+    }
+
     /// A leg through a gateway, on one of its channels, on its way over several.
     pub(super) fn ring_gateway(
         &mut self,
@@ -98,12 +108,7 @@ impl Switch {
         }
         let flow = self.flow_to_gateway(now, &config);
         let Some(flow) = flow.map(|flow| self.flow_sent_on(flow, next)) else {
-            let why = match self.gateways.hop(name, now.at) {
-                Some(_) => "nothing in [sip] listen reaches it".to_owned(),
-                None => format!("{} is not found", config.first_hop().host()),
-            };
-            self.log(Level::Error, format!("gateway {name}: {why}"));
-            return Err(failure(Cause::NETWORK_OUT_OF_ORDER, 503));
+            return Err(self.not_reached(now, &config));
         };
         let ahead = urgent || self.calls.get(&id).is_some_and(|active| active.for_alarm);
         self.gateways.can_seize(name, ahead).map_err(|why| failure(no_channel(why), 503))?;

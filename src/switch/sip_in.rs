@@ -6,7 +6,8 @@ use crate::base::{Duration, LegId, Now};
 use crate::config::Config;
 use crate::dialplan::effect::Dial;
 use crate::sip::transaction::Timing;
-use crate::sip::{Action, AgentConfig, Event, SessionId, SessionTimer, Transport};
+use crate::sip::{Action, AgentConfig, ClientTxn, Event, SessionId, SessionTimer, Transport};
+use crate::wire::sip::Message;
 
 use super::{Output, Switch};
 
@@ -49,27 +50,26 @@ impl Switch {
         }
     }
 
+    /// What came of a request of ours outside calls; `None`: nothing in time.
+    fn responded(&mut self, now: Now, txn: ClientTxn, answer: Option<(u16, &Message)>) {
+        let status = answer.map(|(status, _)| status);
+        if !self.register_answered(now, txn, answer.map(|(_, message)| message))
+            && !self.message_answered(now, txn, status)
+            && !self.care_answered(txn, status)
+        {
+            self.pong(now, txn, status);
+        }
+    }
+
     fn sip(&mut self, now: Now, event: Event) {
         let Some(event) = self.outside_said(now, event) else { return };
         match event {
             Event::Invite { session, flow, message } => self.arrival(now, session, flow, &message),
             Event::Request { txn, flow, message } => self.request(now, txn, flow, &message),
             Event::Response { txn, status, message } => {
-                if !self.register_answered(now, txn, Some(&message))
-                    && !self.message_answered(now, txn, Some(status))
-                    && !self.care_answered(txn, Some(status))
-                {
-                    self.pong(now, txn, Some(status));
-                }
+                self.responded(now, txn, Some((status, &message)));
             }
-            Event::ResponseTimeout { txn } => {
-                if !self.register_answered(now, txn, None)
-                    && !self.message_answered(now, txn, None)
-                    && !self.care_answered(txn, None)
-                {
-                    self.pong(now, txn, None);
-                }
-            }
+            Event::ResponseTimeout { txn } => self.responded(now, txn, None),
             Event::StateWanted { subscription } => self.state_wanted(now, subscription),
             Event::SubscriptionOver { subscription } => self.subscription_over(subscription),
             Event::Progress { session, status, sdp, .. } => {
