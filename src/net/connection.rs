@@ -330,6 +330,49 @@ enum Over {
     Broken,
 }
 
+/// What the framer gave out at once.
+#[derive(Default)]
+struct Came {
+    /// Whether there was anything.
+    whole: bool,
+    /// Whether there was a message that can be read.
+    message: bool,
+}
+
+/// Hands on what is whole; `None`: where the next message begins cannot be known.
+async fn came(
+    framer: &mut Framer,
+    flow: Flow,
+    (claim, pong, owed): (&mut Claim, &mpsc::Sender<()>, &Owed),
+    shared: &Shared,
+) -> Option<Came> {
+    let mut came = Came::default();
+    for frame in framer.by_ref() {
+        came.whole = true;
+        match frame {
+            // A peer that pings faster than it reads the answers can miss one.
+            Ok(Frame::Ping) => drop(pong.try_send(())),
+            Ok(Frame::Message(message)) => {
+                came.message = true;
+                shared.counters.add(|c| &c.received);
+                owed.asked(&message);
+                claim.heard(&message, shared);
+                shared.deliver(Inbound::Message(flow, message)).await;
+            }
+            Err(error) => {
+                // The switch answers it, too.
+                if let Some(broken) = error.salvage() {
+                    owed.asked(broken);
+                }
+                if !refuse(error, flow, shared).await {
+                    return None;
+                }
+            }
+        }
+    }
+    Some(came)
+}
+
 async fn read<R: AsyncRead + Unpin>(
     reader: &mut R,
     flow: Flow,
@@ -366,30 +409,13 @@ async fn read<R: AsyncRead + Unpin>(
             _ => return Over::Gone,
         };
         framer.push(&buffer[..len]);
-        let mut whole = false;
-        for frame in framer.by_ref() {
-            whole = true;
-            match frame {
-                // A peer that pings faster than it reads the answers can miss one.
-                Ok(Frame::Ping) => drop(pong.try_send(())),
-                Ok(Frame::Message(message)) => {
-                    silent_until = None;
-                    shared.counters.add(|c| &c.received);
-                    owed.asked(&message);
-                    claim.heard(&message, shared);
-                    shared.deliver(Inbound::Message(flow, message)).await;
-                }
-                Err(error) => {
-                    // The switch answers it, too.
-                    if let Some(broken) = error.salvage() {
-                        owed.asked(broken);
-                    }
-                    if !refuse(error, flow, shared).await {
-                        return Over::Broken;
-                    }
-                }
-            }
+        let Some(came) = came(&mut framer, flow, (&mut claim, &pong, owed), shared).await else {
+            return Over::Broken;
+        };
+        if came.message {
+            silent_until = None;
         }
+        let whole = came.whole;
         begun = match begun.filter(|_| !whole) {
             _ if framer.pending() == 0 => None,
             since => since.or_else(|| Some(Instant::now())),

@@ -157,31 +157,60 @@ pub(super) async fn talk<S>(
             }
         };
         unanswered = 0;
-        let bytes = match frame {
-            Frame::Text(text) => text.as_bytes().to_vec(),
-            Frame::Binary(bytes) => bytes.to_vec(),
-            // The library answers a ping as the next frame goes out or is awaited.
-            Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_) => continue,
-            // The library has its answer ready (RFC 6455 §5.5.1): it still has to go out.
-            Frame::Close(_) => {
-                let _ = timeout(Duration::from_secs(1), socket.close(None)).await;
-                return;
-            }
-        };
-        if is_keep_alive(&bytes) {
-            if bytes == b"\r\n\r\n" && !send(&mut socket, Frame::text("\r\n")).await {
-                return;
-            }
-            continue;
-        }
-        match take(&bytes, flow, shared).await {
-            true => spoke = true,
-            false => bad += 1,
+        match heard(&mut socket, frame, flow, shared).await {
+            Heard::Message => spoke = true,
+            Heard::Broken => bad += 1,
+            Heard::Nothing => {}
+            Heard::End => return,
         }
         if bad >= MOST_BAD {
             tracing::warn!("SIP from {}: {bad} broken messages: closed", flow.remote);
             return close(&mut socket, CloseCode::Policy).await;
         }
+    }
+}
+
+/// What a frame was.
+enum Heard {
+    Message,
+    /// One that is none.
+    Broken,
+    /// Of the connection itself.
+    Nothing,
+    /// The connection is over.
+    End,
+}
+
+/// Takes one frame.
+async fn heard<S>(
+    socket: &mut WebSocketStream<S>,
+    frame: Frame,
+    flow: Flow,
+    shared: &Shared,
+) -> Heard
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let bytes = match frame {
+        Frame::Text(text) => text.as_bytes().to_vec(),
+        Frame::Binary(bytes) => bytes.to_vec(),
+        // The library answers a ping as the next frame goes out or is awaited.
+        Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_) => return Heard::Nothing,
+        // The library has its answer ready (RFC 6455 §5.5.1): it still has to go out.
+        Frame::Close(_) => {
+            let _ = timeout(Duration::from_secs(1), socket.close(None)).await;
+            return Heard::End;
+        }
+    };
+    if is_keep_alive(&bytes) {
+        return match bytes != b"\r\n\r\n" || send(socket, Frame::text("\r\n")).await {
+            true => Heard::Nothing,
+            false => Heard::End,
+        };
+    }
+    match take(&bytes, flow, shared).await {
+        true => Heard::Message,
+        false => Heard::Broken,
     }
 }
 
