@@ -44,10 +44,12 @@ use std::time::Instant;
 use rtrb::{Consumer, Producer};
 
 use self::backend::Wake;
+use self::choice::Settled;
 use self::disk::archive::Archivist;
 use self::disk::background::Background;
 use self::disk::envelope::Vault;
 use self::disk::keys::Keys;
+use self::disk::ring::TapReceiver;
 use self::disk::seal::Sealer;
 use self::disk::storage::{Directory, Repaired};
 use self::disk::{Disk, archive, pack, ring, seal};
@@ -55,7 +57,7 @@ use self::dtls::thread::Desk;
 use self::links::Links;
 use self::pool::{Pair, PoolError};
 use self::roster::{For, Roster};
-use self::start::Nursery;
+use self::start::{Nursery, Shown};
 use crate::base::{Duration, LegId, PlayId, Rng, RoomId};
 use crate::media::Clip;
 use crate::media::control::{Command, Event, NoPort, PlayEnd};
@@ -138,6 +140,18 @@ enum Missed {
     Room(RoomId, PlayId),
 }
 
+impl Missed {
+    /// What a command would play, if anything.
+    fn of(command: &Command<String>) -> Option<Missed> {
+        match command {
+            Command::Play { leg, play, .. } => Some(Missed::Leg(*leg, *play)),
+            Command::Aside { leg, play, .. } => Some(Missed::Aside(*leg, *play)),
+            Command::PlayRoom { room, play, .. } => Some(Missed::Room(*room, *play)),
+            _ => None,
+        }
+    }
+}
+
 /// One worker, seen from the handle.
 struct Handle {
     commands: Producer<Command<Arc<Clip>>>,
@@ -191,24 +205,46 @@ pub struct Engine {
     taken: usize,
 }
 
+/// Starts a worker for each share of the ports, on a backend that may have been asked for by name; gives what each shows,
+/// and from where its recordings come.
+fn hire(
+    crew: &mut Crew,
+    nursery: &mut Nursery,
+    shares: Vec<Vec<Pair>>,
+    (settled, by_name): (&Settled, bool),
+    mut rng: Rng,
+) -> Result<(Vec<Shown>, Vec<TapReceiver>), StartError> {
+    let (mut figures, mut rings) = (Vec::new(), Vec::new());
+    for (n, pairs) in shares.into_iter().enumerate() {
+        let (taps, from) = ring::ring(TAP_BYTES);
+        rings.push(from);
+        let seed = nursery.seed(n, pairs, taps, rng.split());
+        let (handle, shown) = seed.grow(settled.clone(), by_name)?;
+        crew.workers.push(handle);
+        figures.push(shown);
+    }
+    Ok((figures, rings))
+}
+
 impl Engine {
     /// Opens the ports and starts the threads. `deliver` must not wait; `tell` may.
     pub fn start(
         config: EngineConfig,
         deliver: Deliver,
         tell: Arc<dyn Fn(DiskEvent) + Send + Sync>,
-        mut rng: Rng,
+        rng: Rng,
     ) -> Result<Engine, StartError> {
         let (pairs, taken) = bind(&config)?;
-        let (directory, repaired) = Directory::open(&config.recordings, &config.keys)
-            .map_err(|error| StartError::Recordings(config.recordings.clone(), error))?;
+        let recordings = &config.recordings;
+        let (directory, repaired) = Directory::open(recordings, &config.keys)
+            .map_err(|error| StartError::Recordings(recordings.clone(), error))?;
         let by_name = config.backend != Choice::Auto;
         let settled = config.backend.settle(2 * pairs.len()).map_err(StartError::Backend)?;
         let cores = pinning::cores();
         let count = workers(&config, cores.len(), pairs.len());
         let desk = config.dtls.clone().map(|own| Desk::start(own, count, deliver.clone()));
         let (desk, lines) = desk.transpose().map_err(StartError::Thread)?.unzip();
-        let (mut crew, mut figures, mut rings) = (Crew::default(), Vec::new(), Vec::new());
+        let mut crew = Crew::default();
         let mut nursery = Nursery {
             cores,
             links: Links::between(count).into_iter(),
@@ -219,20 +255,13 @@ impl Engine {
             deliver: deliver.clone(),
             stop: crew.stop.clone(),
         };
-        for (n, pairs) in start::shared_out(pairs, count).into_iter().enumerate() {
-            let (taps, from) = ring::ring(TAP_BYTES);
-            rings.push(from);
-            let seed = nursery.seed(n, pairs, taps, rng.split());
-            let (handle, row) = seed.grow(settled.clone(), by_name)?;
-            crew.workers.push(handle);
-            figures.push(row);
-        }
-        let (tell, sealer) =
-            seal::start(config.recordings.clone(), tell).map_err(StartError::Thread)?;
+        let shares = start::shared_out(pairs, count);
+        let (figures, rings) = hire(&mut crew, &mut nursery, shares, (&settled, by_name), rng)?;
+        let (tell, sealer) = seal::start(recordings.clone(), tell).map_err(StartError::Thread)?;
         let vault = Vault::new(directory, config.keys.clone());
         let disk = Disk::start(Box::new(vault), rings, tell.clone()).map_err(StartError::Thread)?;
-        let archivist = archive::start(config.recordings.clone(), tell.clone());
-        let packer = pack::start(config.recordings.clone(), config.keys, tell.clone());
+        let archivist = archive::start(recordings.clone(), tell.clone());
+        let packer = pack::start(recordings.clone(), config.keys, tell.clone());
         Ok(Engine {
             crew,
             desk,
@@ -304,6 +333,25 @@ impl Engine {
         self.packer.order(after);
     }
 
+    /// A play whose clip is not there.
+    fn not_played(&mut self, worker: usize, missed: Missed, name: String) {
+        match missed {
+            // It takes the place of what played before, though there is nothing to hear.
+            Missed::Leg(leg, play) => {
+                self.hand_on(worker, Command::StopPlay { leg });
+                self.say(Event::PlayDone { leg, play, end: PlayEnd::Missing(name) });
+            }
+            // What it would have been over goes on.
+            Missed::Aside(leg, play) => {
+                self.say(Event::PlayDone { leg, play, end: PlayEnd::Missing(name) });
+            }
+            Missed::Room(room, play) => {
+                self.hand_on(worker, Command::StopPlayRoom { room });
+                self.say(Event::RoomPlayDone { room, play, end: PlayEnd::Missing(name) });
+            }
+        }
+    }
+
     /// Carries out a command of the switch; a worker that sleeps hears of it by [`Engine::flush`].
     pub fn send(&mut self, mut command: Command<String>) {
         self.forget_failed();
@@ -328,31 +376,14 @@ impl Engine {
             Command::Join { room, .. } => Some(*room),
             _ => None,
         };
-        let missed = match &command {
-            Command::Play { leg, play, .. } => Some(Missed::Leg(*leg, *play)),
-            Command::Aside { leg, play, .. } => Some(Missed::Aside(*leg, *play)),
-            Command::PlayRoom { room, play, .. } => Some(Missed::Room(*room, *play)),
-            _ => None,
-        };
+        let missed = Missed::of(&command);
         for name in command.take_missing(|name| self.clips.get(name).is_some()) {
             self.say(Event::ClipMissing { name });
         }
         let clips = &self.clips;
         match (command.map_clips(|name| clips.get(&name).ok_or(name)), missed) {
             (Ok(command), _) => self.hand_on(worker, command),
-            // It takes the place of what played before, though there is nothing to hear.
-            (Err(name), Some(Missed::Leg(leg, play))) => {
-                self.hand_on(worker, Command::StopPlay { leg });
-                self.say(Event::PlayDone { leg, play, end: PlayEnd::Missing(name) });
-            }
-            // What it would have been over goes on.
-            (Err(name), Some(Missed::Aside(leg, play))) => {
-                self.say(Event::PlayDone { leg, play, end: PlayEnd::Missing(name) });
-            }
-            (Err(name), Some(Missed::Room(room, play))) => {
-                self.hand_on(worker, Command::StopPlayRoom { room });
-                self.say(Event::RoomPlayDone { room, play, end: PlayEnd::Missing(name) });
-            }
+            (Err(name), Some(missed)) => self.not_played(worker, missed, name),
             (Err(_), None) => unreachable!("only a play has clips"),
         }
         if let Some(room) = joined

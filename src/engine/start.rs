@@ -96,7 +96,10 @@ pub(super) struct Seed {
     pub(super) stop: Arc<AtomicBool>,
 }
 
-type Grown = (Handle, (String, Running, Arc<Counters>));
+/// A worker's name, how it runs, and its counters.
+pub(super) type Shown = (String, Running, Arc<Counters>);
+
+type Grown = (Handle, Shown);
 
 impl Seed {
     /// Starts the thread, which opens its backend itself; waits for that. A backend that was asked for
