@@ -97,13 +97,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     if let Some(media) = &draft.media {
         enough_ports(media, draft, reader);
     }
-    if let Some(fort) = &draft.fort
-        && fort.longest_ban < fort.ban
-    {
-        let what = "longest_ban is shorter than ban";
-        let remedy = format!("write at least \"{} s\"", fort.ban.as_secs());
-        reader.faults.error(&reader.place("fort", 0, "longest_ban"), what, remedy);
-    }
+    bans(draft.fort.as_ref(), reader);
     gateways(&draft.gateways, reader);
     trunks(&draft.trunks, &draft.gateways, reader);
     if let Some(record) = &draft.record {
@@ -139,6 +133,17 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     fixed_handshakes(draft, reader);
     if let Some(codes) = &draft.feature_codes {
         feature_codes(codes, reader);
+    }
+}
+
+/// Bans grow up to the longest.
+fn bans(fort: Option<&Fort>, reader: &mut Reader<'_>) {
+    if let Some(fort) = fort
+        && fort.longest_ban < fort.ban
+    {
+        let what = "longest_ban is shorter than ban";
+        let remedy = format!("write at least \"{} s\"", fort.ban.as_secs());
+        reader.faults.error(&reader.place("fort", 0, "longest_ban"), what, remedy);
     }
 }
 

@@ -335,34 +335,23 @@ fn tally(page: &mut Page, tally: &Tally) {
     );
     let jitter = "The worst jitter of legs (RFC 3550).";
     page.ranges("leg_jitter_seconds", jitter, &tally.jitter, &JITTER_US, MICROS);
-    page.counter(
-        "rtp_packets_total",
-        "Packets that came, of legs that ended.",
-        read(&tally.received),
-    );
-    page.counter("rtp_packets_lost_total", "Packets that never came.", read(&tally.lost));
-    page.counter("rtp_packets_late_total", "Packets that came too late.", read(&tally.late));
-    page.counter(
-        "rtp_packets_foreign_total",
-        "Packets of strangers, dropped.",
-        read(&tally.foreign),
-    );
-    page.counter(
-        "legs_silent_total",
-        "Legs that sent no audio for three seconds.",
-        read(&tally.silent),
-    );
-    page.counter(
-        "legs_one_way_total",
-        "Of them those in whose call somebody else was heard.",
-        read(&tally.one_way),
-    );
-    page.counter("recordings_total", "Recordings that ended.", read(&tally.recordings));
-    page.counter(
-        "recordings_faulty_total",
-        "Of them those that are not whole.",
-        read(&tally.faulty),
-    );
+    let counts = [
+        ("rtp_packets_total", "Packets that came, of legs that ended.", &tally.received),
+        ("rtp_packets_lost_total", "Packets that never came.", &tally.lost),
+        ("rtp_packets_late_total", "Packets that came too late.", &tally.late),
+        ("rtp_packets_foreign_total", "Packets of strangers, dropped.", &tally.foreign),
+        ("legs_silent_total", "Legs that sent no audio for three seconds.", &tally.silent),
+        (
+            "legs_one_way_total",
+            "Of them those in whose call somebody else was heard.",
+            &tally.one_way,
+        ),
+        ("recordings_total", "Recordings that ended.", &tally.recordings),
+        ("recordings_faulty_total", "Of them those that are not whole.", &tally.faulty),
+    ];
+    for (name, about, count) in counts {
+        page.counter(name, about, read(count));
+    }
     page.counter(
         "recorded_seconds_total",
         "Time recorded.",

@@ -533,19 +533,34 @@ fn workers(rows: &[WorkerRow]) -> Answer {
     Answer::done(render::table(&head, cells, "no workers"), rows)
 }
 
+fn log_level(level: String) -> Answer {
+    match LOG.get().map(|set| set(&level)) {
+        Some(Ok(())) => Answer::done(format!("the log's level is {level}"), level),
+        Some(Err(why)) => Answer::refused(why),
+        None => Answer::refused("this appliance keeps no log"),
+    }
+}
+
+impl Operator {
+    /// What the exchange answers, as text and as data.
+    fn of_exchange(&self, request: Request) -> Answer {
+        match self.ask(request) {
+            Some(Reply::Refused(why)) => Answer::refused(why),
+            Some(reply) => {
+                let text = render::text(&reply, &self.zone());
+                Answer { data: render::data(&reply), ..Answer::done(text, ()) }
+            }
+            None => {
+                Answer::refused("the exchange does not answer: it is overloaded or about to stop")
+            }
+        }
+    }
+}
+
 impl Orders for Operator {
     fn carry_out(&self, order: Order) -> Answer {
         match order {
-            Order::Ask(request) => match self.ask(request) {
-                Some(Reply::Refused(why)) => Answer::refused(why),
-                Some(reply) => {
-                    let text = render::text(&reply, &self.zone());
-                    Answer { data: render::data(&reply), ..Answer::done(text, ()) }
-                }
-                None => Answer::refused(
-                    "the exchange does not answer: it is overloaded or about to stop",
-                ),
-            },
+            Order::Ask(request) => self.of_exchange(request),
             Order::Reload => {
                 let answer = self.reload();
                 if !answer.ok {
@@ -553,11 +568,7 @@ impl Orders for Operator {
                 }
                 answer
             }
-            Order::LogLevel(level) => match LOG.get().map(|set| set(&level)) {
-                Some(Ok(())) => Answer::done(format!("the log's level is {level}"), level),
-                Some(Err(why)) => Answer::refused(why),
-                None => Answer::refused("this appliance keeps no log"),
-            },
+            Order::LogLevel(level) => log_level(level),
             Order::Version => Answer::done(
                 format!("belfry {}", env!("CARGO_PKG_VERSION")),
                 env!("CARGO_PKG_VERSION"),

@@ -409,6 +409,12 @@ fn key(file: &Path, add: bool, json: bool) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Writes what is recorded of a recording, as JSON.
+fn beside_it(path: &Path, recorded: &Recorded) -> std::io::Result<()> {
+    let text = serde_json::to_string_pretty(recorded).unwrap_or_default();
+    private::create(path)?.write_all(text.as_bytes())
+}
+
 fn export(which: &Which, to: &Path) -> Result<ExitCode, String> {
     let search = Search::new(which)?;
     let root = search.config.recordings_dir();
@@ -450,9 +456,7 @@ fn export(which: &Which, to: &Path) -> Result<ExitCode, String> {
             return Ok(());
         }
         let beside = copy.with_extension("json");
-        let text = serde_json::to_string_pretty(&recorded).unwrap_or_default();
-        let written = private::create(&beside).and_then(|mut file| file.write_all(text.as_bytes()));
-        written.map_err(|error| told(&beside, error))?;
+        beside_it(&beside, &recorded).map_err(|error| told(&beside, error))?;
         audit.line(&format!(
             "recording export: call {}: {} copied to {}",
             recorded.call,

@@ -75,28 +75,27 @@ fn calls(rows: &[CallRow], zone: &TimeZone) -> String {
     render::table(&head, cells, "no call is recorded")
 }
 
+/// The columns of [`leg`].
+const LEG_HEAD: [&str; 14] = [
+    "LEG",
+    "NUMBER",
+    "ROLE",
+    "BEGUN",
+    "RANG",
+    "ANSWERED",
+    "TALK",
+    "ENDED",
+    "RECEIVED",
+    "SENT",
+    "LOST",
+    "LATE",
+    "MOS",
+    "MOS THERE",
+];
+
 fn whole(record: &CallRecord, zone: &TimeZone) -> String {
     let at = |wall| at(wall, zone);
-    let legs = render::table(
-        &[
-            "LEG",
-            "NUMBER",
-            "ROLE",
-            "BEGUN",
-            "RANG",
-            "ANSWERED",
-            "TALK",
-            "ENDED",
-            "RECEIVED",
-            "SENT",
-            "LOST",
-            "LATE",
-            "MOS",
-            "MOS THERE",
-        ],
-        record.legs.iter().map(|row| leg(row, zone)),
-        "no legs",
-    );
+    let legs = render::table(&LEG_HEAD, record.legs.iter().map(|row| leg(row, zone)), "no legs");
     let mut text = format!("{}\n{legs}", calls(std::slice::from_ref(&record.call), zone));
     let mut part = |head: &[&str], rows: Vec<Vec<String>>| {
         if !rows.is_empty() {

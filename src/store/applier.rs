@@ -121,6 +121,20 @@ impl Applier {
         }
     }
 
+    /// Takes away what is older than it is kept, and rolls figures up, as far as their turn has come.
+    async fn tidy(
+        &self,
+        database: &mut Database,
+        keeper: &mut Keeper,
+        roll_up: &mut RollUp,
+    ) -> Result<(), Trouble> {
+        let (calls, cases) = (&self.state.first_kept, &self.state.first_case);
+        let kept = Kept { calls: calls.load(Relaxed), cases: cases.load(Relaxed) };
+        keeper.turn(database, kept, Instant::now()).await?;
+        let zone = self.state.zone.borrow().clone();
+        roll_up.turn(database, (kept.calls, &zone), Instant::now()).await
+    }
+
     /// Applies until there is trouble or the end.
     async fn apply_all(&mut self, database: &mut Database, batch: &mut Batch) -> Over {
         let mut positions = match positions(database).await {
@@ -134,14 +148,7 @@ impl Applier {
         let (mut gather, mut keeper) = (GATHER, Keeper::new(Instant::now()));
         let mut roll_up = RollUp::new(Instant::now());
         loop {
-            let (calls, cases) = (&self.state.first_kept, &self.state.first_case);
-            let kept = Kept { calls: calls.load(Relaxed), cases: cases.load(Relaxed) };
-            if let Err(trouble) = keeper.turn(database, kept, Instant::now()).await {
-                return Over::Trouble(trouble);
-            }
-            let zone = self.state.zone.borrow().clone();
-            if let Err(trouble) = roll_up.turn(database, (kept.calls, &zone), Instant::now()).await
-            {
+            if let Err(trouble) = self.tidy(database, &mut keeper, &mut roll_up).await {
                 return Over::Trouble(trouble);
             }
             // The tip is looked at before the journal's end, so that the last facts are seen.

@@ -55,24 +55,37 @@ pub(super) fn statements<'q>(
             vec![query(update).bind(wall).bind(*complete).bind(call).bind(survey)]
         }
         SurveyFact::Corrected { question, key, meaning, by, why } => {
-            let trace = "INSERT INTO survey_corrections \
+            let new = [key, meaning, by, why].map(String::as_str);
+            corrected(fact, call, survey, question, new)
+        }
+    }
+}
+
+/// An answer that was put right: by whom and why, with what stood there before.
+fn corrected<'q>(
+    fact: &Fact,
+    call: String,
+    survey: &'q str,
+    question: &'q str,
+    [key, meaning, by, why]: [&'q str; 4],
+) -> Vec<Statement<'q>> {
+    let wall = fact.wall.0;
+    let trace = "INSERT INTO survey_corrections \
                          (seq, call, survey, question, old_key, old_meaning, key, meaning, by, why, wall) \
                          VALUES (?, ?, ?, ?, \
                          (SELECT key FROM survey_answers WHERE call = ? AND survey = ? AND question = ?), \
                          (SELECT meaning FROM survey_answers WHERE call = ? AND survey = ? AND question = ?), \
                          ?, ?, ?, ?, ?)";
-            let mut trace = query(trace).bind(fact.seq as i64);
-            for _ in 0..3 {
-                trace = trace.bind(call.clone()).bind(survey).bind(question);
-            }
-            let trace = trace.bind(key).bind(meaning).bind(by).bind(why).bind(wall);
-            let answer = "INSERT INTO survey_answers (call, survey, question, key, meaning, wall) \
+    let mut trace = query(trace).bind(fact.seq as i64);
+    for _ in 0..3 {
+        trace = trace.bind(call.clone()).bind(survey).bind(question);
+    }
+    let trace = trace.bind(key).bind(meaning).bind(by).bind(why).bind(wall);
+    let answer = "INSERT INTO survey_answers (call, survey, question, key, meaning, wall) \
                           VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
                           key = excluded.key, meaning = excluded.meaning";
-            let answer = query(answer).bind(call).bind(survey).bind(question);
-            vec![trace, answer.bind(key).bind(meaning).bind(wall)]
-        }
-    }
+    let answer = query(answer).bind(call).bind(survey).bind(question);
+    vec![trace, answer.bind(key).bind(meaning).bind(wall)]
 }
 
 /// What an answer changes: itself, and its session where none has begun (a fact of an earlier version).

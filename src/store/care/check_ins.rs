@@ -10,6 +10,11 @@ use crate::switch::fact::{CareFact, Fact};
 /// Up to where each is settled, and what is open.
 type Kept = (Vec<(String, Wall)>, Vec<(String, Missed)>);
 
+const REPORTED: &str = "INSERT INTO check_ins (account, due, state, \"by\", reported) \
+                        VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
+                        state = excluded.state, \"by\" = excluded.\"by\", \
+                        reported = excluded.reported";
+
 /// What a fact says of check-ins.
 pub(super) fn statements<'q>(
     fact: &'q Fact,
@@ -18,12 +23,9 @@ pub(super) fn statements<'q>(
 ) -> Vec<Statement<'q>> {
     match what {
         CareFact::CheckedIn { due, settled, by, late, .. } => {
-            let upsert = "INSERT INTO check_ins (account, due, state, \"by\", reported) \
-                          VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
-                          state = excluded.state, \"by\" = excluded.\"by\", \
-                          reported = excluded.reported";
             let state = if *late { "late" } else { "reported" };
-            let row = query(upsert).bind(account).bind(*due).bind(state).bind(by).bind(fact.wall.0);
+            let row = query(REPORTED).bind(account).bind(*due).bind(state).bind(by);
+            let row = row.bind(fact.wall.0);
             // Whoever has reported has done so for all that was missed before.
             let others =
                 "UPDATE check_ins SET state = 'late' WHERE account = ? AND state = 'missed'";
