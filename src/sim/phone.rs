@@ -17,6 +17,7 @@ use crate::media::negotiate::{self, LocalMedia, Protection};
 use crate::media::srtp::{Keys, Srtp};
 use crate::sip::{
     Action, Agent, AgentConfig, ClientTxn, Command, End, Event, Flow, Prack, SessionId, Transport,
+    TxnId,
 };
 use crate::wire::dtmf_info;
 use crate::wire::q850::Cause;
@@ -429,6 +430,30 @@ impl Phone {
         }
     }
 
+    /// A request outside a call.
+    fn requested(&mut self, now: Time, txn: TxnId, message: &Message) {
+        let status = match message.method() {
+            Method::Message => self.takes_messages,
+            _ => 200,
+        };
+        if *message.method() == Method::Message && status == 200 {
+            let from = message.from().map(|from| from.uri.to_string());
+            let text = String::from_utf8_lossy(message.body()).into_owned();
+            self.messages.push((from.unwrap_or_default(), text));
+        }
+        self.command(now, Command::Respond { txn, status, headers: vec![], body: None });
+    }
+
+    /// What came of its MESSAGE or REGISTER.
+    fn responded(&mut self, txn: ClientTxn, status: u16) {
+        if self.writing == Some(txn) {
+            self.written = Some(status);
+        } else if self.registering.is_some_and(|(own, _)| own == txn) {
+            self.registering = None;
+            self.registered = Some(status);
+        }
+    }
+
     fn event(&mut self, now: Time, event: Event) {
         match event {
             Event::Invite { session, message, .. } => self.called(now, session, &message),
@@ -454,34 +479,9 @@ impl Phone {
                 self.info_keys.extend(dtmf_info::parse(&content_type, &body).map(|d| (now, d)));
             }
             Event::OfferRefused { status, .. } => self.offer_status = status,
-            Event::Request { txn, message, .. } => {
-                let status = match message.method() {
-                    Method::Message => self.takes_messages,
-                    _ => 200,
-                };
-                if *message.method() == Method::Message && status == 200 {
-                    let from = message.from().map(|from| from.uri.to_string());
-                    let text = String::from_utf8_lossy(message.body()).into_owned();
-                    self.messages.push((from.unwrap_or_default(), text));
-                }
-                self.command(now, Command::Respond { txn, status, headers: vec![], body: None });
-            }
-            Event::Response { txn, status, .. } if self.writing == Some(txn) => {
-                self.written = Some(status);
-            }
-            Event::ResponseTimeout { txn } if self.writing == Some(txn) => self.written = Some(408),
-            Event::Response { txn, status, .. }
-                if self.registering.is_some_and(|(own, _)| own == txn) =>
-            {
-                self.registering = None;
-                self.registered = Some(status);
-            }
-            Event::ResponseTimeout { txn }
-                if self.registering.is_some_and(|(own, _)| own == txn) =>
-            {
-                self.registering = None;
-                self.registered = Some(408);
-            }
+            Event::Request { txn, message, .. } => self.requested(now, txn, &message),
+            Event::Response { txn, status, .. } => self.responded(txn, status),
+            Event::ResponseTimeout { txn } => self.responded(txn, 408),
             Event::ReferProgress { status, terminated: true, .. }
                 if (200..300).contains(&status) =>
             {

@@ -42,6 +42,7 @@ use crate::switch::{
     DiskCommand, DiskEvent, Input, Level, Output, Reply, Request, RequestId, Switch,
 };
 use crate::wire::dns::{Answer, Question};
+use crate::wire::sdp::Fingerprint;
 use crate::wire::sip::Message;
 use crate::wire::srtp::{KeySource, MOST_TAIL};
 
@@ -159,6 +160,57 @@ fn workers(config: &Config) -> usize {
     }
 }
 
+/// Where it listens for SIP over UDP.
+fn udp_listeners(config: &Config) -> Vec<SocketAddr> {
+    let udp = |(at, shown): (SipAddress, IpAddr)| {
+        (at.transport == config::Transport::Udp).then_some(SocketAddr::new(shown, at.addr.port()))
+    };
+    config.listeners().into_iter().filter_map(udp).collect()
+}
+
+/// A switch that listens for `sip`, in the time of China, without a past.
+fn setup(
+    config: Config,
+    plan: Arc<Plan>,
+    sip: &[SocketAddr],
+    (seed, rng): (u64, Rng),
+    fingerprint: Fingerprint,
+) -> crate::switch::Setup {
+    crate::switch::Setup {
+        plan,
+        listening: sip.iter().map(|at| (Transport::Udp, *at)).collect(),
+        workers: workers(&config),
+        config,
+        last_fact: 0,
+        zone: jiff::tz::TimeZone::fixed(jiff::tz::offset(8)),
+        rng,
+        keys: KeySource::from_seed(core::array::from_fn(|n| seed.rotate_left(n as u32) as u8)),
+        fingerprint: Some(fingerprint),
+    }
+}
+
+/// A plane with `pairs` RTP ports at each address: what each is to it, and those of RTP in order.
+fn plane(
+    addresses: &[IpAddr],
+    pairs: u16,
+    rng: Rng,
+) -> (Plane, HashMap<SocketAddr, (PortIndex, Kind)>, Vec<SocketAddr>) {
+    // As the daemon sets it.
+    let config = PlaneConfig { rtp_lost_after: Duration::from_secs(1), ..PlaneConfig::default() };
+    let mut plane = Plane::new(config, rng);
+    let (mut ports, mut own) = (HashMap::new(), Vec::new());
+    let pairs = addresses.iter().flat_map(|ip| (0..pairs).map(|pair| (*ip, pair)));
+    for (index, (ip, pair)) in pairs.enumerate() {
+        let rtp = SocketAddr::new(ip, FIRST_PORT + 2 * pair);
+        let port = PortIndex(index as u32);
+        plane.add_port(port, rtp);
+        ports.insert(rtp, (port, Kind::Rtp));
+        ports.insert(SocketAddr::new(ip, rtp.port() + 1), (port, Kind::Rtcp));
+        own.push(rtp);
+    }
+    (plane, ports, own)
+}
+
 impl World {
     /// An appliance with `port_pairs` RTP ports, over a network with `faults`.
     pub fn new(
@@ -169,39 +221,13 @@ impl World {
         seed: u64,
     ) -> World {
         let mut rng = Rng::from_seed(seed);
-        let udp = |(at, shown): (SipAddress, IpAddr)| {
-            (at.transport == config::Transport::Udp)
-                .then_some(SocketAddr::new(shown, at.addr.port()))
-        };
-        let sip: Vec<SocketAddr> = config.listeners().into_iter().filter_map(udp).collect();
+        let sip = udp_listeners(&config);
         let (networks, addresses) = (config.networks(), config.media_addresses());
         let identity = Identity::generate().expect("a certificate can be made");
-        let setup = crate::switch::Setup {
-            plan,
-            listening: sip.iter().map(|at| (Transport::Udp, *at)).collect(),
-            workers: workers(&config),
-            config,
-            last_fact: 0,
-            zone: jiff::tz::TimeZone::fixed(jiff::tz::offset(8)),
-            rng: rng.split(),
-            keys: KeySource::from_seed(core::array::from_fn(|n| seed.rotate_left(n as u32) as u8)),
-            fingerprint: Some(identity.fingerprint().clone()),
-        };
+        let fingerprint = identity.fingerprint().clone();
+        let setup = setup(config, plan, &sip, (seed, rng.split()), fingerprint);
         let now = Now { at: Time::ZERO, wall: Wall(BEGIN) };
-        // As the daemon sets it.
-        let config =
-            PlaneConfig { rtp_lost_after: Duration::from_secs(1), ..PlaneConfig::default() };
-        let mut plane = Plane::new(config, rng.split());
-        let (mut ports, mut own) = (HashMap::new(), Vec::new());
-        let pairs = addresses.iter().flat_map(|ip| (0..port_pairs).map(|pair| (*ip, pair)));
-        for (index, (ip, pair)) in pairs.enumerate() {
-            let rtp = SocketAddr::new(ip, FIRST_PORT + 2 * pair);
-            let port = PortIndex(index as u32);
-            plane.add_port(port, rtp);
-            ports.insert(rtp, (port, Kind::Rtp));
-            ports.insert(SocketAddr::new(ip, rtp.port() + 1), (port, Kind::Rtcp));
-            own.push(rtp);
-        }
+        let (plane, ports, own) = plane(&addresses, port_pairs, rng.split());
         World {
             now: Time::ZERO,
             switch: Switch::new(setup, now),
@@ -516,56 +542,7 @@ impl World {
         self.switch.handle(self.wall(), input);
         let mut durable = Vec::new();
         while let Some(output) = self.switch.poll_output() {
-            match output {
-                Output::Sip(flow, message) => {
-                    self.trace = hash(self.trace, message.bytes());
-                    let from = outside(&self.networks, flow.local, flow.remote);
-                    self.network.send(self.now, from, flow.remote, message.bytes());
-                    self.sent
-                        .iter_mut()
-                        .for_each(|all| all.push((from, flow.remote, message.clone())));
-                }
-                Output::Media(command) => {
-                    self.arrange_handshake(&command);
-                    let command = self.resolved(command);
-                    self.plane.command(self.now, command);
-                }
-                Output::Disk(DiskCommand::Open { recording, path, .. }) => {
-                    self.running.insert(recording, Recorded::new(path));
-                }
-                Output::Dns(question) => {
-                    let answer = self.zone.get(&question).cloned();
-                    let answer = answer.unwrap_or(Answer::Records {
-                        records: vec![],
-                        ttl: Duration::from_secs(30),
-                    });
-                    self.answers.push((question, answer));
-                }
-                Output::Lookup(id, lookup) => self.lookups.push((id, *lookup)),
-                Output::Sheet(sheet) => self.sheets.push(*sheet),
-                // Nothing here is told apart by certificates, nor traced.
-                Output::Names(_)
-                | Output::Located { .. }
-                | Output::Dialog { .. }
-                | Output::Recorded { .. }
-                | Output::Tracing(_)
-                | Output::Forgotten(_) => {}
-                Output::Traced(_, line) => self.traced.push(line),
-                Output::Fact(fact) => {
-                    self.trace = hash(self.trace, fact.kind.name().as_bytes());
-                    if fact.kind.awaits_disk() {
-                        durable.push(fact.seq);
-                    }
-                    self.facts.push(fact);
-                }
-                // Nothing grows old here.
-                Output::Disk(
-                    DiskCommand::Keep(_) | DiskCommand::TrustClock | DiskCommand::Pack(_),
-                ) => {}
-                Output::Log(Level::Error | Level::Warning, line) => self.warnings.push(line),
-                Output::Log(..) | Output::Gate(_) => {}
-                Output::Reply(_, reply) => self.reply = Some(reply),
-            }
+            self.carry_out(output, &mut durable);
         }
         for (question, answer) in core::mem::take(&mut self.answers) {
             self.input(Input::Dns(question, answer));
@@ -593,6 +570,55 @@ impl World {
         self.ports_are_slow = false;
         for event in core::mem::take(&mut self.slow_ports) {
             self.input(Input::Media(event));
+        }
+    }
+
+    /// Carries out one output; the numbers of facts that somebody waits for go to `durable`.
+    fn carry_out(&mut self, output: Output, durable: &mut Vec<u64>) {
+        match output {
+            Output::Sip(flow, message) => {
+                self.trace = hash(self.trace, message.bytes());
+                let from = outside(&self.networks, flow.local, flow.remote);
+                self.network.send(self.now, from, flow.remote, message.bytes());
+                self.sent.iter_mut().for_each(|all| all.push((from, flow.remote, message.clone())));
+            }
+            Output::Media(command) => {
+                self.arrange_handshake(&command);
+                let command = self.resolved(command);
+                self.plane.command(self.now, command);
+            }
+            Output::Disk(DiskCommand::Open { recording, path, .. }) => {
+                self.running.insert(recording, Recorded::new(path));
+            }
+            Output::Dns(question) => {
+                let answer = self.zone.get(&question).cloned();
+                let answer = answer
+                    .unwrap_or(Answer::Records { records: vec![], ttl: Duration::from_secs(30) });
+                self.answers.push((question, answer));
+            }
+            Output::Lookup(id, lookup) => self.lookups.push((id, *lookup)),
+            Output::Sheet(sheet) => self.sheets.push(*sheet),
+            // Nothing here is told apart by certificates, nor traced.
+            Output::Names(_)
+            | Output::Located { .. }
+            | Output::Dialog { .. }
+            | Output::Recorded { .. }
+            | Output::Tracing(_)
+            | Output::Forgotten(_) => {}
+            Output::Traced(_, line) => self.traced.push(line),
+            Output::Fact(fact) => {
+                self.trace = hash(self.trace, fact.kind.name().as_bytes());
+                if fact.kind.awaits_disk() {
+                    durable.push(fact.seq);
+                }
+                self.facts.push(fact);
+            }
+            // Nothing grows old here.
+            Output::Disk(DiskCommand::Keep(_) | DiskCommand::TrustClock | DiskCommand::Pack(_)) => {
+            }
+            Output::Log(Level::Error | Level::Warning, line) => self.warnings.push(line),
+            Output::Log(..) | Output::Gate(_) => {}
+            Output::Reply(_, reply) => self.reply = Some(reply),
         }
     }
 
