@@ -26,7 +26,7 @@ use crate::net::pace::Pace;
 use crate::net::{Sip, gate};
 use crate::store::{Awaited, Full, Journal};
 use crate::switch::campaigns::Forgotten;
-use crate::switch::fact::Fact;
+use crate::switch::fact::{Fact, FactKind};
 use crate::switch::{DiskCommand, Gate, Input, Level, Output, Switch};
 use crate::trace::{self, Trace};
 
@@ -330,10 +330,13 @@ fn write_down(fact: Fact, hands: &mut Hands) -> Option<u64> {
         // A collector that is slow costs spans.
         let _ = spans.try_send(fact.clone());
     }
-    if let (Some(trace), Some(call)) = (&hands.trace, fact.kind.call())
-        && let Some(note) = trace::note(&fact.kind)
-    {
-        trace.note(call, note);
+    if let (Some(trace), Some(call)) = (&hands.trace, fact.kind.call()) {
+        if let Some(note) = trace::note(&fact.kind) {
+            trace.note(call, note);
+        }
+        if matches!(fact.kind, FactKind::CallEnded { .. }) {
+            trace.over(call);
+        }
     }
     if hands.events.receiver_count() > 0
         && let Ok(line) = serde_json::to_string(&fact)

@@ -1,4 +1,4 @@
-//! The messages of one call, out of the segments.
+//! The messages of one call, out of the segments: from the one in which it begins to the one in which it is over.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,6 +17,9 @@ use crate::wire::sip::Message;
 const MOST: usize = 10_000;
 /// Its messages may be this much older than the call's own beginning, milliseconds.
 const BEFORE: u64 = 60_000;
+
+/// Its messages may come so long after its end, milliseconds: the last answers, sent again for 64 times T1.
+const AFTER: u64 = 60_000;
 
 /// The messages of a call.
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
@@ -83,47 +86,90 @@ pub struct Kept {
 pub(super) fn find(dir: &Path, call: CallId) -> io::Result<Found> {
     let all = segments(dir)?;
     let begins = (call.begun().0.max(0) as u64).saturating_sub(BEFORE);
-    // The last segment that begins before the call does, and all after it.
+    // The last segment that begins before the call does, and all after it until it is over.
     let first = all.iter().rposition(|(at, _)| *at <= begins).unwrap_or(0);
-    let mut found = Found::default();
-    let mut dialogs: BTreeMap<u64, (usize, Vec<u8>)> = BTreeMap::new();
-    let mut legs: BTreeMap<u64, usize> = BTreeMap::new();
-    for (_, path) in &all[first..] {
+    let mut search = Search::of(call);
+    for (begins, path) in &all[first..] {
+        if search.is_past(*begins) {
+            break;
+        }
         for record in read(&there(path)?) {
-            match record {
-                Record::Dialog { call: of, call_id } if of == call.as_u64() => {
-                    let next = dialogs.len();
-                    dialogs.entry(hash(call_id)).or_insert_with(|| (next, call_id.to_vec()));
-                }
-                Record::Leg { call: of, leg, hash } if of == call.as_u64() => {
-                    legs.extend(dialogs.get(&hash).map(|(dialog, _)| (leg, *dialog)));
-                }
-                Record::Recorded { at_us, call: of, left, right, path } if of == call.as_u64() => {
-                    let dialog = |leg: u64| legs.get(&leg).copied();
-                    let sides = [dialog(left), right.and_then(dialog)];
-                    found.recorded(at_us, String::from_utf8_lossy(path).into_owned(), sides);
-                }
-                Record::Note { at_us, call: of, text } if of == call.as_u64() => {
-                    let text = String::from_utf8_lossy(text).into_owned();
-                    found.notes.push(Note { at_us, text });
-                }
-                // A dialog is written down before its messages.
-                Record::Message(seen) => {
-                    let Some((dialog, call_id)) = dialogs.get(&seen.hash) else { continue };
-                    if !is_of(&seen, call_id) {
-                        continue;
-                    }
-                    if found.messages.len() >= MOST {
-                        found.cut = true;
-                        return Ok(found);
-                    }
-                    found.messages.push(Kept::new(&seen, *dialog));
-                }
-                _ => {}
+            search.take(&record);
+            if search.found.cut {
+                return Ok(search.found);
             }
         }
     }
-    Ok(found)
+    Ok(search.found)
+}
+
+/// A call's records being looked for.
+struct Search {
+    /// The call's 64 bits.
+    call: u64,
+    found: Found,
+    /// Its dialogs by the hash of their Call-ID, in the order in which they began.
+    dialogs: BTreeMap<u64, (usize, Vec<u8>)>,
+    legs: BTreeMap<u64, usize>,
+    /// When it was over, microseconds after 1970.
+    over: Option<u64>,
+    /// A dialog of it goes on in another call.
+    goes_on: bool,
+}
+
+impl Search {
+    fn of(call: CallId) -> Search {
+        Search {
+            call: call.as_u64(),
+            found: Found::default(),
+            dialogs: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            over: None,
+            goes_on: false,
+        }
+    }
+
+    /// Whether nothing of the call lies in a segment that begins then, milliseconds after 1970.
+    fn is_past(&self, begins: u64) -> bool {
+        !self.goes_on && self.over.is_some_and(|over| over / 1_000 + AFTER < begins)
+    }
+
+    fn take(&mut self, record: &Record<'_>) {
+        match *record {
+            Record::Dialog { call, call_id } if call == self.call => {
+                let next = self.dialogs.len();
+                self.dialogs.entry(hash(call_id)).or_insert_with(|| (next, call_id.to_vec()));
+            }
+            Record::Leg { call, leg, hash } if call == self.call => {
+                self.legs.extend(self.dialogs.get(&hash).map(|(dialog, _)| (leg, *dialog)));
+            }
+            Record::Leg { hash, .. } => self.goes_on |= self.dialogs.contains_key(&hash),
+            Record::Recorded { at_us, call, left, right, path } if call == self.call => {
+                let dialog = |leg: u64| self.legs.get(&leg).copied();
+                let sides = [dialog(left), right.and_then(dialog)];
+                self.found.recorded(at_us, String::from_utf8_lossy(path).into_owned(), sides);
+            }
+            Record::Note { at_us, call, text } if call == self.call => {
+                let text = String::from_utf8_lossy(text).into_owned();
+                self.found.notes.push(Note { at_us, text });
+            }
+            Record::Over { at_us, call } if call == self.call => self.over = Some(at_us),
+            // A dialog is written down before its messages.
+            Record::Message(seen) => self.message(&seen),
+            _ => {}
+        }
+    }
+
+    fn message(&mut self, seen: &Seen<'_>) {
+        let Some((dialog, call_id)) = self.dialogs.get(&seen.hash) else { return };
+        if !is_of(seen, call_id) {
+            return;
+        }
+        self.found.cut = self.found.messages.len() >= MOST;
+        if !self.found.cut {
+            self.found.messages.push(Kept::new(seen, *dialog));
+        }
+    }
 }
 
 /// Whether the message has that Call-ID: hashes may be the same by chance.

@@ -99,6 +99,7 @@ enum Job {
     Dialog { call: CallId, leg: LegId, call_id: String },
     Recorded { at_us: u64, call: CallId, left: LegId, right: Option<LegId>, path: String },
     Note { at_us: u64, call: CallId, text: String },
+    Over { at_us: u64, call: CallId },
     Flush(Sender<()>),
     Stop,
 }
@@ -143,6 +144,11 @@ impl Trace {
     /// A line beside the messages of a call, such as a leg's figures at its end.
     pub fn note(&self, call: CallId, text: String) {
         self.put(Job::Note { at_us: now_us(), call, text });
+    }
+
+    /// The call is over: whoever looks for it need not read on to the newest message.
+    pub fn over(&self, call: CallId) {
+        self.put(Job::Over { at_us: now_us(), call });
     }
 
     fn put(&self, job: Job) {
@@ -208,6 +214,9 @@ fn keep(queue: &Receiver<Job>, mut ring: Ring, collector: Option<&Collector>) {
             Ok(Job::Note { at_us, call, text }) => {
                 let (call, text) = (call.as_u64(), text.as_bytes());
                 ring.put(&Record::Note { at_us, call, text });
+            }
+            Ok(Job::Over { at_us, call }) => {
+                ring.put(&Record::Over { at_us, call: call.as_u64() });
             }
             Ok(Job::Recorded { at_us, call, left, right, path }) => {
                 let (call, path) = (call.as_u64(), path.as_bytes());

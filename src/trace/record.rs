@@ -4,6 +4,7 @@
 //!  u32 length of the rest │ 1 │ u64 µs │ flags │ u64 hash of the Call-ID │ our address │ the peer's │ message
 //!                         │ 2 │ u64 call │ Call-ID
 //!                         │ 3 │ u64 µs │ u64 call │ words
+//!                         │ 6 │ u64 µs │ u64 call
 //!                         │ 4 │ u64 call │ u64 leg │ u64 hash of the Call-ID
 //!                         │ 5 │ u64 µs │ u64 call │ u64 left leg │ u64 right leg, all ones: none │ path
 //! ```
@@ -60,6 +61,13 @@ pub(super) enum Record<'a> {
         call: u64,
         /// In words.
         text: &'a [u8],
+    },
+    /// The call is over.
+    Over {
+        /// Microseconds after 1970.
+        at_us: u64,
+        /// The call's 64 bits.
+        call: u64,
     },
 }
 
@@ -120,6 +128,10 @@ impl Record<'_> {
                 out.extend(at_us.to_le_bytes());
                 out.extend(call.to_le_bytes());
                 out.extend(*text);
+            }
+            Record::Over { at_us, call } => {
+                out.push(6);
+                [at_us, call].into_iter().for_each(|n| out.extend(n.to_le_bytes()));
             }
             Record::Leg { call, leg, hash } => {
                 out.push(4);
@@ -189,6 +201,10 @@ fn read_one(record: &[u8]) -> Option<Record<'_>> {
             let [call, left, right] = [call, left, right].map(|n| u64::from_le_bytes(*n));
             let right = Some(right).filter(|right| *right != NOBODY);
             Some(Record::Recorded { at_us: number, call, left, right, path })
+        }
+        6 => {
+            let (call, _) = rest.split_first_chunk::<8>()?;
+            Some(Record::Over { at_us: number, call: u64::from_le_bytes(*call) })
         }
         _ => None,
     }

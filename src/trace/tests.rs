@@ -128,3 +128,42 @@ fn a_collector_gets_a_copy() {
     let len = collector.recv(&mut packet).expect("a packet");
     assert!(packet.starts_with(b"HEP3") && packet[..len].windows(6).any(|part| part == b"INVITE"));
 }
+
+/// Segments by when they begin, milliseconds after 1970; a folder stands for one that cannot be read.
+fn segment(dir: &std::path::Path, begins: i64, records: &[Record<'_>]) {
+    let path = dir.join(format!("{begins:013}.trace"));
+    let mut bytes = Vec::new();
+    records.iter().for_each(|record| record.write(&mut bytes));
+    match records {
+        [] => std::fs::create_dir(path).expect("made"),
+        _ => std::fs::write(path, bytes).expect("written"),
+    }
+}
+
+#[test]
+fn of_a_call_that_is_over_nothing_is_read_that_came_long_after_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (one, two) = (CallId::new(Wall(1_000_000), 1), CallId::new(Wall(1_000_000), 2));
+    let invite = message("INVITE", "a", "");
+    let seen = Seen {
+        at_us: 1_000_000_000,
+        ours: false,
+        transport: Transport::Udp,
+        hash: record::hash(b"a"),
+        local: flow().local,
+        remote: flow().remote,
+        bytes: invite.bytes(),
+    };
+    let late = Record::Message(Seen { at_us: 1_150_000_000, ..seen });
+    let dialog = |of: CallId| Record::Dialog { call: of.as_u64(), call_id: b"a" };
+    let leg = |of: CallId| Record::Leg { call: of.as_u64(), leg: 1, hash: seen.hash };
+    let over = Record::Over { at_us: 1_100_000_000, call: one.as_u64() };
+    segment(dir.path(), 999_000, &[dialog(one), leg(one), Record::Message(seen), over]);
+    segment(dir.path(), 1_140_000, &[late]);
+    segment(dir.path(), 1_200_000, &[]);
+    let found = find::find(dir.path(), one).expect("the last one is not opened");
+    assert_eq!(found.messages.len(), 2, "with what came within a minute of its end");
+    // Its dialog goes on in another call, so the call's messages may be anywhere behind.
+    segment(dir.path(), 1_140_001, &[dialog(two), leg(two)]);
+    assert!(find::find(dir.path(), one).is_err(), "all are read");
+}
