@@ -507,6 +507,10 @@ fn call_backs(rows: &[BackRow]) -> String {
             (None, Some(ms)) => format!("rests for {}", span(ms)),
             (None, None) => "waits".into(),
         };
+        let (left, asked) = match row.case {
+            Some(case) => ("never".to_owned(), format!("case {case}")),
+            None => (span(row.left_ms), row.call.to_string()),
+        };
         vec![
             row.queue.clone(),
             row.position.to_string(),
@@ -514,12 +518,12 @@ fn call_backs(rows: &[BackRow]) -> String {
             span(row.waited_ms),
             row.failed.to_string(),
             now,
-            span(row.left_ms),
-            row.call.to_string(),
+            left,
+            asked,
         ]
     };
     let head =
-        ["QUEUE", "PLACE", "NUMBER", "SINCE", "FAILED", "NOW", "GIVEN UP IN", "ASKED FOR IN CALL"];
+        ["QUEUE", "PLACE", "NUMBER", "SINCE", "FAILED", "NOW", "GIVEN UP IN", "ASKED FOR IN"];
     table(&head, rows.iter().map(cells), "nobody is to be called back")
 }
 

@@ -503,6 +503,7 @@ impl Switch {
     /// Call-backs as the console shows them.
     pub(super) fn back_rows(&self, now: Now) -> Vec<BackRow> {
         let row = |view: crate::acd::back::BackView| BackRow {
+            case: self.care.offers.case_of(view.call),
             call: view.call,
             queue: view.queue,
             number: view.number,

@@ -560,6 +560,9 @@ pub struct BackRow {
     pub rests_ms: Option<u64>,
     /// The agent who is asked, or is calling.
     pub agent: Option<String>,
+    /// The case that is offered to agents so: nobody has asked for it, and it is offered again until it is settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case: Option<u64>,
 }
 
 /// What a queue has had since midnight; after a start since that, until the records can be read. A call counts when it
