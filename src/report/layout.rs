@@ -263,18 +263,14 @@ impl Sheet {
 
     /// What has come together, under headings of a language.
     pub fn table(&self, terms: &Terms, language: Language) -> Table {
-        let code = |(measure, _): (&M, u64)| match measure {
+        let codes = self.met(|measure| match measure {
             M::WrapUp(code) => Some(code.clone()),
             _ => None,
-        };
-        let codes: BTreeSet<Box<str>> =
-            self.lines.values().flat_map(|tally| tally.values().filter_map(code)).collect();
-        let question = |(measure, _): (&M, u64)| match measure {
+        });
+        let questions = self.met(|measure| match measure {
             M::SurveyAnswers(question) => Some(question.clone()),
             _ => None,
-        };
-        let questions: BTreeSet<Box<str>> =
-            self.lines.values().flat_map(|tally| tally.values().filter_map(question)).collect();
+        });
         let line = |((period, name), tally): (&(Period, Box<str>), &Tally)| {
             let covered =
                 period.until.min(self.span.until) as i128 - period.from.max(self.span.from) as i128;
@@ -286,48 +282,64 @@ impl Sheet {
                 .collect();
             (period.label.clone(), name.to_string(), cells)
         };
-        let heading = |column: &Column| {
-            let word = match language {
-                Language::Chinese => column.chinese,
-                Language::English => column.english,
-            };
-            match column.key == LEVEL {
-                true => format!("{word} {} {} s", terms.formula.name(), terms.threshold),
-                false => word.to_owned(),
-            }
-        };
-        let first = match language {
-            Language::Chinese => ["时段", "名称"],
-            Language::English => ["Period", "Name"],
-        };
-        let own = columns(self.kind);
-        let headings = first.map(str::to_owned).into_iter().chain(own.iter().map(heading));
-        let about = |code: &str| {
-            let word = match language {
-                Language::Chinese => "小结",
-                Language::English => "Wrap-up",
-            };
-            let name = terms.wrap_ups.get(code).map_or("", String::as_str);
-            format!("{word} {code} {name}").trim_end().to_owned()
-        };
-        let [answers, mean] = match language {
-            Language::Chinese => ["评价", "平均评价"],
-            Language::English => ["Survey", "Avg key"],
-        };
-        let headings = headings.chain(codes.iter().map(|code| about(code))).chain(
-            questions.iter().flat_map(|q| [format!("{answers} {q}"), format!("{mean} {q}")]),
-        );
-        let keys = ["period", "name"].into_iter().chain(own.iter().map(|c| c.key));
-        let keys = keys
-            .map(str::to_owned)
+        Table {
+            keys: self.keys(&codes, &questions),
+            headings: self.headings(&codes, &questions, terms, language),
+            lines: self.lines.iter().map(line).collect(),
+        }
+    }
+
+    /// The wrap-up codes, say, or the questions that any line has met.
+    fn met(&self, of: impl Fn(&M) -> Option<Box<str>>) -> BTreeSet<Box<str>> {
+        let measures = self.lines.values().flat_map(Tally::values);
+        measures.filter_map(|(measure, _)| of(measure)).collect()
+    }
+
+    fn keys(&self, codes: &BTreeSet<Box<str>>, questions: &BTreeSet<Box<str>>) -> Vec<String> {
+        let own = ["period", "name"].into_iter().chain(columns(self.kind).iter().map(|c| c.key));
+        own.map(str::to_owned)
             .chain(codes.iter().map(|code| format!("wrap_up:{code}")))
             .chain(
                 questions.iter().flat_map(|q| [format!("survey:{q}"), format!("survey_mean:{q}")]),
-            );
-        Table {
-            keys: keys.collect(),
-            headings: headings.collect(),
-            lines: self.lines.iter().map(line).collect(),
+            )
+            .collect()
+    }
+
+    fn headings(
+        &self,
+        codes: &BTreeSet<Box<str>>,
+        questions: &BTreeSet<Box<str>>,
+        terms: &Terms,
+        language: Language,
+    ) -> Vec<String> {
+        let ([period, name], wrap_up, answers, mean) = match language {
+            Language::Chinese => (["时段", "名称"], "小结", "评价", "平均评价"),
+            Language::English => (["Period", "Name"], "Wrap-up", "Survey", "Avg key"),
+        };
+        let own = columns(self.kind).iter().map(|column| column.heading(terms, language));
+        let about = |code: &Box<str>| {
+            let name = terms.wrap_ups.get(&**code).map_or("", String::as_str);
+            format!("{wrap_up} {code} {name}").trim_end().to_owned()
+        };
+        [period.to_owned(), name.to_owned()]
+            .into_iter()
+            .chain(own)
+            .chain(codes.iter().map(about))
+            .chain(questions.iter().flat_map(|q| [format!("{answers} {q}"), format!("{mean} {q}")]))
+            .collect()
+    }
+}
+
+impl Column {
+    /// Its heading; that of the service level says how it is computed.
+    fn heading(&self, terms: &Terms, language: Language) -> String {
+        let word = match language {
+            Language::Chinese => self.chinese,
+            Language::English => self.english,
+        };
+        match self.key == LEVEL {
+            true => format!("{word} {} {} s", terms.formula.name(), terms.threshold),
+            false => word.to_owned(),
         }
     }
 }
