@@ -62,28 +62,12 @@ impl Session {
         };
         let mut refresh = Refresh::default();
         refresh.peer(invite);
+        let exchange = Exchange::Theirs { by: Carrier::Invite, offered };
+        let ours = (tag, compose::bracketed(&contact).into());
         Ok(Session {
-            id,
-            usage: Usage::Incoming,
-            exchange: Exchange::Theirs { by: Carrier::Invite, offered },
-            tag,
-            contact: compose::bracketed(&contact).into(),
-            setup: Setup::Called(called),
             dialog: Some(dialog),
-            unacked: None,
-            owed_ack: None,
-            acks: Vec::new(),
-            their_offer: None,
-            our_offer: None,
-            re_invite: None,
             refresh,
-            referral: None,
-            our_refer: false,
-            remote: None,
-            login: None,
-            reason: None,
-            open: 0,
-            slot: None,
+            ..Session::begun(id, Usage::Incoming, exchange, ours, Setup::Called(called))
         })
     }
 

@@ -12,10 +12,11 @@ use crate::base::Time;
 use crate::sip::Flow;
 use crate::sip::command::{CommandError, Headers};
 use crate::sip::compose::Hop;
-use crate::sip::core::{Core, with_abilities, with_headers, with_reason};
+use crate::sip::core::{Core, with_abilities, with_reason};
 use crate::sip::dialog::Dialog;
 use crate::sip::digest::client::{Credentials, Login};
 use crate::sip::event::{Event, OfferKind, SessionId};
+use crate::sip::token::Token;
 use crate::sip::transaction::Tell;
 use crate::sip::transactions::{Reply, User};
 use crate::sip::{compose, reason, token};
@@ -23,6 +24,9 @@ use crate::wire::sip::{CSeq, Message, Method, Name, NameAddr, Uri};
 
 /// ACKs kept for 2xx that come again. Further forks are acknowledged and left each time.
 const MOST_ACKS: usize = 8;
+
+/// The CSeq number of our first INVITE.
+const FIRST: u32 = 1;
 
 /// What [`crate::sip::Command::Invite`] asks for.
 pub(crate) struct Order {
@@ -42,6 +46,54 @@ pub(crate) struct Order {
     pub metadata: Option<Vec<u8>>,
 }
 
+impl Order {
+    /// The INVITE; beside it, what is ours in the dialog: tag, Call-ID and Contact.
+    fn invite(
+        &self,
+        core: &Core,
+        hop: Hop,
+        (tag, call_id, contact): (&Token, &[u8], &[u8]),
+    ) -> Result<Message, CommandError> {
+        let hops = self.headers.iter().find(|(name, _)| *name == Name::MaxForwards);
+        let hops = hops.and_then(|(_, hops)| core::str::from_utf8(hops).ok()?.parse().ok());
+        let mut builder = compose::passed_on(&Method::Invite, &self.target, hop, hops);
+        for route in &self.routes {
+            builder = builder.header(Name::Route, &compose::bracketed(route));
+        }
+        builder = builder
+            .header(Name::From, &self.from.clone().with_tag(&tag.text()))
+            .header(Name::To, &self.to)
+            .header(Name::CallId, call_id)
+            .header(Name::CSeq, &CSeq { number: FIRST, method: Method::Invite });
+        if !core.config.product.is_empty() {
+            builder = builder.header(Name::UserAgent, core.config.product.as_str());
+        }
+        // Without an offer of ours the peer's could come in an 18x, whose PRACK had to answer it.
+        let prack = if self.sdp.is_some() { self.prack } else { Prack::Off };
+        let supported = match prack {
+            Prack::Supported => compose::SUPPORTED,
+            Prack::Off | Prack::Required => compose::WITHOUT_PRACK,
+        };
+        let own = self.headers.iter().filter(|(name, _)| *name != Name::MaxForwards);
+        builder = own.fold(with_abilities(builder, contact, supported), |made, (name, value)| {
+            made.header(*name, value)
+        });
+        let extras = self.extras.iter();
+        builder = extras.fold(builder, |made, (name, value)| made.header(name.as_str(), value));
+        if prack == Prack::Required {
+            builder = builder.header(Name::Require, reliable::TAG);
+        }
+        builder = core.config.session_timer.on_invite(builder);
+        if self.metadata.is_some() {
+            builder = builder.header(Name::Require, compose::SIPREC);
+        }
+        let described = |sdp| compose::described(sdp, self.metadata.as_deref());
+        let body = self.sdp.as_deref().map(described);
+        let body = body.as_ref().map(|(kind, bytes)| (&**kind, &**bytes));
+        Ok(compose::with_body(builder, body).build()?)
+    }
+}
+
 /// What the fork that answers has said of the answer before.
 struct Answer {
     preview: Option<Vec<u8>>,
@@ -54,91 +106,42 @@ impl Session {
     pub(crate) fn calling(
         core: &mut Core,
         now: Time,
-        mut order: Order,
+        order: Order,
     ) -> Result<Session, CommandError> {
         let (tag, hop) = (core.token(), core.hop(order.flow));
         let call_id = token::call_id(&mut core.rng);
-        let number = 1;
-        let hops = order.headers.iter().find(|(name, _)| *name == Name::MaxForwards);
-        let hops = hops.and_then(|(_, hops)| core::str::from_utf8(hops).ok()?.parse().ok());
-        let mut builder = compose::passed_on(&Method::Invite, &order.target, hop, hops);
-        for route in &order.routes {
-            builder = builder.header(Name::Route, &compose::bracketed(route));
-        }
         let mut contact = compose::bracketed(&order.contact);
         if order.metadata.is_some() {
             contact.extend_from_slice(compose::RECORDS);
         }
         let contact: Box<[u8]> = contact.into();
-        builder = builder
-            .header(Name::From, &order.from.with_tag(&tag.text()))
-            .header(Name::To, &order.to)
-            .header(Name::CallId, &*call_id)
-            .header(Name::CSeq, &CSeq { number, method: Method::Invite });
-        if !core.config.product.is_empty() {
-            builder = builder.header(Name::UserAgent, core.config.product.as_str());
-        }
-        // Without an offer of ours the peer's could come in an 18x, whose PRACK had to answer it.
-        let prack = if order.sdp.is_some() { order.prack } else { Prack::Off };
-        let supported = match prack {
-            Prack::Supported => compose::SUPPORTED,
-            Prack::Off | Prack::Required => compose::WITHOUT_PRACK,
-        };
-        order.headers.retain(|(name, _)| *name != Name::MaxForwards);
-        builder = with_headers(with_abilities(builder, &contact, supported), &order.headers);
-        let extras = order.extras.iter();
-        builder = extras.fold(builder, |made, (name, value)| made.header(name.as_str(), value));
-        if prack == Prack::Required {
-            builder = builder.header(Name::Require, reliable::TAG);
-        }
-        builder = core.config.session_timer.on_invite(builder);
+        let invite = order.invite(core, hop, (&tag, &call_id, &contact))?;
         let mut refresh = Refresh::default();
         if let Some(sdp) = &order.sdp {
             refresh.described(sdp);
         }
-        if order.metadata.is_some() {
-            builder = builder.header(Name::Require, compose::SIPREC);
-        }
-        let described = |sdp| compose::described(sdp, order.metadata.as_deref());
-        let body = order.sdp.as_deref().map(described);
-        let body = body.as_ref().map(|(kind, bytes)| (&**kind, &**bytes));
-        let invite = compose::with_body(builder, body).build()?;
         let user = User::Session(order.session);
         let client = core.send(now, hop, invite.clone(), user);
+        let offered = order.sdp.is_some();
         let calling = Calling {
             target: order.target,
             flow: order.flow,
             client,
-            number,
-            offered: order.sdp.is_some(),
+            number: FIRST,
+            offered,
             otherwise: order.otherwise,
             invite: Some(invite),
             early: Vec::new(),
             give_up: Some(now + core.config.first_response.min(core.config.ring_max)),
             ring_until: now + core.config.ring_max,
         };
+        let (usage, setup) = (Usage::Calling { hangup: false }, Setup::Calling(Box::new(calling)));
+        let exchange = Exchange::Ours { by: Carrier::Invite, offered };
         Ok(Session {
-            id: order.session,
-            usage: Usage::Calling { hangup: false },
-            exchange: Exchange::Ours { by: Carrier::Invite, offered: order.sdp.is_some() },
-            tag,
-            contact,
-            setup: Setup::Calling(Box::new(calling)),
-            dialog: None,
-            unacked: None,
-            owed_ack: None,
-            acks: Vec::new(),
-            their_offer: None,
-            our_offer: None,
-            re_invite: None,
             refresh,
-            referral: None,
-            our_refer: false,
-            remote: None,
             login: order.credentials.map(Login::new),
-            reason: None,
             open: 1,
-            slot: None,
+            ..Session::begun(order.session, usage, exchange, (tag, contact), setup)
         })
     }
 

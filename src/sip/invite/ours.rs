@@ -110,7 +110,18 @@ impl Session {
             }
             return;
         }
-        match (&reply.method, status, response) {
+        self.replied(core, now, (&reply.method, status), response);
+    }
+
+    /// What came of a request of ours within the dialog.
+    fn replied(
+        &mut self,
+        core: &mut Core,
+        now: Time,
+        (method, status): (&Method, u16),
+        response: Option<&Message>,
+    ) {
+        match (method, status, response) {
             (Method::Invite | Method::Update, 200..=299, Some(response)) => {
                 self.ours_accepted(core, now, response);
             }
@@ -127,7 +138,7 @@ impl Session {
         // A PRACK may come after the final response has ended what it was for; a NOTIFY is of the REFER's
         // subscription, which ends alone (RFC 5057 §5.1).
         if status == 481
-            && !matches!(reply.method, Method::Prack | Method::Notify)
+            && !matches!(method, Method::Prack | Method::Notify)
             && !self.usage.has_ended()
         {
             let actions = self.usage.handle(Input::Lost);

@@ -71,6 +71,41 @@ pub struct Session {
     pub(crate) slot: Slot,
 }
 
+impl Session {
+    /// One of which nothing has come about yet: a call that came in, or one that we make.
+    pub(crate) fn begun(
+        id: SessionId,
+        usage: Usage,
+        exchange: Exchange,
+        (tag, contact): (Token, Box<[u8]>),
+        setup: Setup,
+    ) -> Session {
+        Session {
+            id,
+            usage,
+            exchange,
+            tag,
+            contact,
+            setup,
+            dialog: None,
+            unacked: None,
+            owed_ack: None,
+            acks: Vec::new(),
+            their_offer: None,
+            our_offer: None,
+            re_invite: None,
+            refresh: Refresh::default(),
+            referral: None,
+            our_refer: false,
+            remote: None,
+            login: None,
+            reason: None,
+            open: 0,
+            slot: None,
+        }
+    }
+}
+
 /// The first INVITE.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub enum Setup {
