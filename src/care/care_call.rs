@@ -21,9 +21,13 @@ use jiff::{Span, Timestamp};
 
 use crate::base::{Duration, Now, Time, Wall};
 
+mod whom;
+
+pub use whom::Whom;
+
 use super::directory::Directory;
 use super::schedule::{Schedule, instant};
-use super::subscriber::{Flag, Subscriber};
+use super::subscriber::Subscriber;
 
 /// After an absence rounds are looked for that fell due within this, in milliseconds.
 const LOOK_BACK_MS: i64 = 24 * 3_600 * 1_000;
@@ -43,19 +47,6 @@ pub(super) const MOST_LOST: u32 = 3;
 const MOST_AT_ONCE: usize = 1_000;
 /// Characters of a text that is given by hand.
 pub const LONGEST_TEXT: usize = 500;
-
-/// Whom a list names.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Whom {
-    /// Those alone whose birthday it is.
-    pub birthday: bool,
-    /// Of these regions; none: of all.
-    pub regions: Vec<String>,
-    /// Of these flags; none: of all.
-    pub flags: Vec<Flag>,
-    /// These and nobody else; none: subscribers.
-    pub numbers: Vec<String>,
-}
 
 /// What the configuration says of a list.
 #[derive(Clone, PartialEq, Debug)]
@@ -776,23 +767,6 @@ impl List {
         let named = named.filter(|own| of_region(Some(own)) && self.whom.names(own, day));
         named.map(|own| own.number.clone()).collect()
     }
-}
-
-impl Whom {
-    fn names(&self, own: &Subscriber, day: Date) -> bool {
-        let served = own.served_from.is_none_or(|from| from <= day)
-            && own.served_until.is_none_or(|until| day <= until);
-        served
-            && (self.regions.is_empty() || self.regions.contains(&own.region))
-            && (self.flags.is_empty() || self.flags.contains(&own.flag))
-            && (!self.birthday || own.birthday.is_some_and(|born| is_birthday(born, day)))
-    }
-}
-
-/// Who was born on 29 February has his birthday on the 28th where there is no 29th.
-fn is_birthday(born: Date, day: Date) -> bool {
-    let of = |date: Date| (date.month(), date.day());
-    of(born) == of(day) || (of(born) == (2, 29) && of(day) == (2, 28) && !day.in_leap_year())
 }
 
 fn of(region: &str) -> String {

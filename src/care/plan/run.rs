@@ -14,8 +14,11 @@ use crate::base::{Duration, Now, Time, Wall};
 
 use super::{Channel, Event, Next, Outcome, Person, Plan, Resource, Start, Subject, moment};
 
+mod action;
 mod one;
 mod people;
+
+pub use action::{Action, Order};
 
 use people::{people, receivers};
 
@@ -44,71 +47,6 @@ const ANSWERS: Duration = Duration::from_secs(30);
 const MOST_LOST: u32 = 3;
 /// Characters of a reason.
 const LONGEST_WHY: usize = 300;
-
-/// What is to be done.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Action {
-    /// To be written down, before what follows.
-    Write {
-        /// The case.
-        case: u64,
-        /// Whose.
-        account: String,
-        /// Of which plan.
-        plan: String,
-        /// Of which step; empty: of none.
-        step: String,
-        /// What.
-        event: Event,
-    },
-    /// Call somebody.
-    Call {
-        /// The case.
-        case: u64,
-        /// Whose.
-        account: String,
-        /// Who.
-        person: Person,
-        /// Of which plan and step.
-        of: [String; 2],
-        /// What is said.
-        say: String,
-        /// How long it rings.
-        ring: Duration,
-    },
-    /// Who is being called and has not taken it on is called off.
-    Drop {
-        /// The case.
-        case: u64,
-        /// The number.
-        number: String,
-    },
-    /// Somebody takes it on: bring the home's call and this one together.
-    Join {
-        /// The case.
-        case: u64,
-    },
-    /// Send the subscriber's sheet.
-    Send {
-        /// The case.
-        case: u64,
-        /// To which resource.
-        to: String,
-        /// How.
-        by: Channel,
-    },
-}
-
-/// What a person orders.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Order {
-    /// End it.
-    Stop,
-    /// Go on with this step, from 1.
-    Step(usize),
-    /// Go on with the next.
-    Skip,
-}
 
 /// How it stands with somebody who was called.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -658,6 +596,51 @@ impl Runs {
         }
     }
 
+    /// A step is over: the plan goes on with the one that comes now, or ends.
+    fn leave(&mut self, now: Now, case: u64, is_served: bool) {
+        let Some(run) = self.runs.get(&case) else { return };
+        let Some(nth) = run.step else { return };
+        let step = &run.plan.steps[nth];
+        let next = match is_served {
+            true => step.when_served(),
+            false if run.second.is_some() && run.accepted.is_empty() => Next::End,
+            false => step.otherwise.clone(),
+        };
+        let names = |name: &str| run.plan.steps.iter().position(|step| step.name == name);
+        let to = match next {
+            Next::Following => Some(nth + 1),
+            Next::Step(name) => names(&name),
+            Next::End => None,
+        };
+        self.call_off(case);
+        if let Some(run) = self.runs.get_mut(&case) {
+            run.leave_step(now.at, nth);
+        }
+        match to {
+            Some(to) => self.enter(now, case, to),
+            None => self.enter_exactly(now, case, usize::MAX),
+        }
+    }
+
+    /// All of a step were called: they are again, after its pause. `false`: there is nobody to call now.
+    fn next_round(&mut self, now: Now, case: u64) -> bool {
+        let Some(run) = self.runs.get_mut(&case) else { return false };
+        let Some(step) = run.step.map(|nth| &run.plan.steps[nth]) else { return false };
+        let pause = step.pause;
+        let (list, missing) =
+            people(&step.call, &run.subject, &self.resources, moment(now.wall, &self.zone));
+        (run.round, run.tried, run.not_before) = (run.round + 1, 0, now.at + pause);
+        run.lost.clear();
+        run.list = list;
+        let (nth, nobody) = (run.round, run.list.is_empty());
+        self.write(now, case, Event::Round { nth });
+        // The others were told when the step began.
+        if nobody {
+            self.tell_missing(now, case, missing);
+        }
+        !nobody
+    }
+
     /// Does what can be done now.
     fn turn(&mut self, now: Now, case: u64) {
         // A step that calls nobody is over at once; there are as many as there may be.
@@ -682,42 +665,11 @@ impl Runs {
             let is_last = run.round >= step.rounds || run.list.is_empty() || is_second;
             let in_vain = all_called && is_last || now.at >= run.until;
             if is_served || in_vain {
-                let next = match is_served {
-                    true => step.when_served(),
-                    false if is_second => Next::End,
-                    false => step.otherwise.clone(),
-                };
-                let names = |name: &str| run.plan.steps.iter().position(|step| step.name == name);
-                let to = match next {
-                    Next::Following => Some(nth + 1),
-                    Next::Step(name) => names(&name),
-                    Next::End => None,
-                };
-                self.call_off(case);
-                if let Some(run) = self.runs.get_mut(&case) {
-                    run.leave_step(now.at, nth);
-                }
-                match to {
-                    Some(to) => self.enter(now, case, to),
-                    None => self.enter_exactly(now, case, usize::MAX),
-                }
+                self.leave(now, case, is_served);
                 continue;
             }
-            if all_called {
-                let pause = step.pause;
-                let Some(run) = self.runs.get_mut(&case) else { return };
-                (run.round, run.tried, run.not_before) = (run.round + 1, 0, now.at + pause);
-                run.lost.clear();
-                let (call, at) = (&run.plan.steps[nth].call, moment(now.wall, &self.zone));
-                let (list, missing) = people(call, &run.subject, &self.resources, at);
-                run.list = list;
-                let nth = run.round;
-                self.write(now, case, Event::Round { nth });
-                // The others were told when the step began.
-                if self.runs.get(&case).is_some_and(|run| run.list.is_empty()) {
-                    self.tell_missing(now, case, missing);
-                    continue;
-                }
+            if all_called && !self.next_round(now, case) {
+                continue;
             }
             self.call_next(now, case);
             let Some(run) = self.runs.get(&case) else { return };
