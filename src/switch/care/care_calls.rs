@@ -61,6 +61,20 @@ impl Switch {
         self.room_on(trunk, self.config.care.keep_free)
     }
 
+    /// Calls somebody for a list, with its text; the how manieth time it is.
+    fn call_for_list(&mut self, now: Now, list: String, account: &str, (text, nth): (String, u32)) {
+        let name = list.clone();
+        let of = ForList { list, text, accepted: false, answer: String::new() };
+        let why = Why::Scheduled(Box::new(of));
+        match self.call_out(now, (account, account), why, nth) {
+            Ok(_) => {}
+            Err(NotPlaced::Now(_)) => self.care.care_calls.not_placed(now, &name, account),
+            Err(NotPlaced::Never(_)) => {
+                self.care.care_calls.call_over(now, &name, account, Outcome::Failed);
+            }
+        }
+    }
+
     fn care_call_action(&mut self, now: Now, action: Action) {
         match action {
             Action::Begin(began, people) => {
@@ -81,20 +95,9 @@ impl Switch {
             }
             Action::Call { list, day, account, nth, text } => {
                 // Written before the call: an attempt counts even if nobody sees its end.
-                let own = (list.clone(), day.clone());
-                let what = CareFact::CareCalled { list: own.0, day: own.1, nth };
+                let what = CareFact::CareCalled { list: list.clone(), day, nth };
                 self.fact(now, FactKind::Care { account: account.clone(), what });
-                let number = account.clone();
-                let name = list.clone();
-                let of = ForList { list, text, accepted: false, answer: String::new() };
-                let why = Why::Scheduled(Box::new(of));
-                match self.call_out(now, (&account, &number), why, nth) {
-                    Ok(_) => {}
-                    Err(NotPlaced::Now(_)) => self.care.care_calls.not_placed(now, &name, &account),
-                    Err(NotPlaced::Never(_)) => {
-                        self.care.care_calls.call_over(now, &name, &account, Outcome::Failed);
-                    }
-                }
+                self.call_for_list(now, list, &account, (text, nth));
             }
             Action::Over { list, day, account, attempts, state, outcome } => {
                 let answer = self.care.answers.remove(&(list.clone(), account.clone()));

@@ -6,7 +6,7 @@ use crate::base::{Duration, Now, Time};
 use crate::care::plan::Start;
 use crate::care::{Kept, Report, Subscriber, Update};
 
-use super::{Care, CareFact, FactKind, Home, KeptCheckIns};
+use super::{Care, CareFact, FactKind, Home, KeptCheckIns, Missed};
 use crate::switch::{Level, Switch};
 
 /// So long the plan of an alarm waits for the subscribers: for whom it calls, if nobody knows whose the alarm is?
@@ -121,6 +121,43 @@ impl Switch {
         self.log(Level::Error, line);
     }
 
+    /// Those whom the records, all of which these are, have no more.
+    fn left_out_of(&self, put: &[Kept]) -> Vec<String> {
+        let stay: BTreeSet<&String> = put.iter().map(|kept| &kept.subscriber.number).collect();
+        let old = self.care.directory.all().map(|kept| &kept.subscriber.number);
+        let goes = |number: &&String| !stay.contains(number) && !self.care.told.is_newer(number);
+        old.filter(goes).cloned().collect()
+    }
+
+    fn subscriber_gone(&mut self, now: Now, number: &str) {
+        for action in self.care.check_ins.overdue(now, number) {
+            self.check_in_action(now, action);
+        }
+        self.care.directory.remove(number);
+        self.care.check_ins.remove(number);
+        self.unit_unwatched(number);
+    }
+
+    /// Check-ins that were missed before the start, by subscriber; `closed`: whose case somebody has closed since.
+    fn missed_restored(
+        &mut self,
+        now: Now,
+        missed: Vec<(String, Missed)>,
+        closed: BTreeSet<String>,
+    ) {
+        // The first of each comes first; one is open for each, and what was missed later waits with it.
+        for (number, missed) in missed {
+            if !closed.contains(&number) {
+                self.care.check_ins.restore(now, &number, missed);
+            }
+        }
+        // Whoever closed the case has seen to it, though the process ended before that was written.
+        for account in closed {
+            let what = CareFact::CheckInClosed { due: now.wall.0 };
+            self.fact(now, FactKind::Care { account, what });
+        }
+    }
+
     fn subscribers_told(&mut self, now: Now, mut update: Update) {
         // The clocks first: what the records say is believed by them. What is overdue stays so.
         self.check_ins_due(now);
@@ -128,20 +165,9 @@ impl Switch {
         let Update { all, mut put, mut gone, .. } = update;
         let kept = if all { self.care.kept.take() } else { None };
         if all {
-            let stay: BTreeSet<&String> = put.iter().map(|kept| &kept.subscriber.number).collect();
-            let old = self.care.directory.all().map(|kept| &kept.subscriber.number);
-            let goes =
-                |number: &&String| !stay.contains(number) && !self.care.told.is_newer(number);
-            gone.extend(old.filter(goes).cloned());
+            gone.extend(self.left_out_of(&put));
         }
-        for number in &gone {
-            for action in self.care.check_ins.overdue(now, number) {
-                self.check_in_action(now, action);
-            }
-            self.care.directory.remove(number);
-            self.care.check_ins.remove(number);
-            self.unit_unwatched(number);
-        }
+        gone.iter().for_each(|number| self.subscriber_gone(now, number));
         // Who is as before is nobody to look at; there are many thousands.
         let directory = &self.care.directory;
         let is_other =
@@ -159,18 +185,7 @@ impl Switch {
                 self.log(Level::Error, format!("subscriber {number} is not known: {why}"));
             }
         }
-        // The first of each comes first; one is open for each, and what was missed later waits with it.
-        for (number, missed) in missed {
-            if closed.contains(&number) {
-                continue;
-            }
-            self.care.check_ins.restore(now, &number, missed);
-        }
-        // Whoever closed the case has seen to it, though the process ended before that was written.
-        for account in closed {
-            let what = CareFact::CheckInClosed { due: now.wall.0 };
-            self.fact(now, FactKind::Care { account, what });
-        }
+        self.missed_restored(now, missed, closed);
         if all {
             self.care.seen.clear();
             self.silent_strangers();
