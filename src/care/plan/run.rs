@@ -407,6 +407,9 @@ impl Runs {
             }
         };
         self.call_off(case);
+        if let Some(run) = self.runs.get_mut(&case) {
+            run.begins_anew();
+        }
         self.enter_exactly(now, case, to);
         self.turn(now, case);
         Ok(())

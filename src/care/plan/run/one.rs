@@ -147,6 +147,12 @@ impl Run {
         }
     }
 
+    /// A person orders a step: what follows is no second call of those who were busy before.
+    pub(super) fn begins_anew(&mut self) {
+        self.second = None;
+        self.busy.clear();
+    }
+
     /// Who was busy in a step.
     pub(super) fn busy_in(&self, nth: usize) -> BTreeSet<String> {
         let own = self.busy.iter().filter(|(_, step)| **step == nth);
@@ -189,7 +195,14 @@ impl Run {
                 self.step = None;
                 return false;
             }
-            Event::Step { nth } => self.began_step(now, wall, *nth, resources),
+            Event::Step { nth } => {
+                if !open {
+                    // A person has ordered it after the end.
+                    self.begins_anew();
+                }
+                self.began_step(now, wall, *nth, resources);
+                return true;
+            }
             Event::Round { nth } => {
                 self.lost.clear();
                 // Who was on duty then.

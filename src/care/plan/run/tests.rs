@@ -677,6 +677,41 @@ fn who_was_busy_is_called_once_more_before_all_is_done() {
     assert_eq!((does(&mut runs), runs.of(5)), (vec![], Some(("fall", None))), "once");
 }
 
+/// A plan that has ended in vain, and that a person begins again by one of its steps, has all its rounds and steps again; so it has
+/// in the midst of the second call, and after a restart.
+#[test]
+fn a_step_that_is_ordered_after_the_end_is_as_new() {
+    let mut contacts = step("contacts", vec![Whom::Contacts]);
+    contacts.rounds = 2;
+    let own = plan(vec![contacts, step("hospital", vec![Whom::Kind("hospital".into())])]);
+    let whole = |runs: &mut Runs, now: u64| {
+        assert_eq!(does(runs), ["call 1"]);
+        runs.call_over(at(now), 5, "1", Outcome::Busy);
+        runs.wake(at(now + 60));
+        assert_eq!(does(runs), ["call 1"], "its second round");
+        runs.call_over(at(now + 61), 5, "1", Outcome::Busy);
+        assert_eq!(does(runs), ["call 801"]);
+        runs.call_over(at(now + 62), 5, "801", Outcome::NoAnswer);
+        runs.wake(at(now + 92));
+        assert_eq!(does(runs), ["call 1"], "who was busy, once more");
+    };
+    let mut before = runs(own.clone());
+    before.begin(at(0), 5, subject(&["1"]), "fall", "").unwrap();
+    whole(&mut before, 0);
+    before.call_over(at(93), 5, "1", Outcome::NoAnswer);
+    assert_eq!((does(&mut before), before.of(5)), (vec![], Some(("fall", None))));
+    before.order(at(200), 5, Order::Step(1), "1001").unwrap();
+    let events: Vec<_> = before.history(5).cloned().collect();
+    whole(&mut before, 200);
+    before.order(at(300), 5, Order::Step(1), "1001").unwrap();
+    assert_eq!(does(&mut before), ["drop 1"]);
+    before.call_over(at(300), 5, "1", Outcome::Dropped);
+    whole(&mut before, 300);
+    let mut after = runs(own);
+    after.restore(at(201), 5, subject(&["1"]), "fall", events);
+    whole(&mut after, 201);
+}
+
 /// The pause before the second call is none of the step's time.
 #[test]
 fn who_was_busy_is_called_once_more_in_a_short_step_too() {
