@@ -7,7 +7,7 @@
 //!
 //! A call that is no alarm by its report is one as soon as whoever calls stays. Not here: who plays, who writes down.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::{Duration, Time};
 
@@ -31,39 +31,47 @@ pub fn prompt(meaning: Meaning) -> Option<&'static str> {
 #[derive(Debug, Default)]
 pub struct Notices {
     of: BTreeMap<String, (Time, &'static str)>,
-    /// In their order.
-    until: VecDeque<(Time, String)>,
+    /// In the order of their times: one entry for each.
+    until: BTreeSet<(Time, String)>,
 }
 
 impl Notices {
     /// A terminal has said how it is; its call is expected within this.
     pub fn said(&mut self, now: Time, account: &str, meaning: Meaning, within: Duration) {
         self.forget(now);
-        let Some(prompt) = prompt(meaning) else {
-            // An alarm: its call is that one's.
-            self.of.remove(account);
-            return;
+        let prompt = match (prompt(meaning), meaning) {
+            (Some(prompt), _) => prompt,
+            // Its call is the alarm's.
+            (None, Meaning::Alarm(_)) => {
+                self.remove(account);
+                return;
+            }
+            // A heartbeat, or what says nothing, changes nothing of what it is to hear.
+            (None, _) => return,
         };
-        if self.until.len() >= MOST_EXPECTED {
-            return;
+        self.remove(account);
+        if self.of.len() < MOST_EXPECTED {
+            self.of.insert(account.to_owned(), (now + within, prompt));
+            self.until.insert((now + within, account.to_owned()));
         }
-        self.of.insert(account.to_owned(), (now + within, prompt));
-        self.until.push_back((now + within, account.to_owned()));
     }
 
     /// It calls: what it is to hear, once.
     pub fn calls(&mut self, now: Time, account: &str) -> Option<&'static str> {
         self.forget(now);
-        self.of.remove(account).map(|(_, prompt)| prompt)
+        self.remove(account)
+    }
+
+    fn remove(&mut self, account: &str) -> Option<&'static str> {
+        let (until, prompt) = self.of.remove(account)?;
+        self.until.remove(&(until, account.to_owned()));
+        Some(prompt)
     }
 
     fn forget(&mut self, now: Time) {
-        while self.until.front().is_some_and(|(until, _)| *until <= now) {
-            let Some((at, account)) = self.until.pop_front() else { break };
-            // Not what was said since.
-            if self.of.get(&account).is_some_and(|(until, _)| *until <= at) {
-                self.of.remove(&account);
-            }
+        while self.until.first().is_some_and(|(until, _)| *until <= now) {
+            let Some((_, account)) = self.until.pop_first() else { break };
+            self.of.remove(&account);
         }
     }
 }
@@ -91,5 +99,30 @@ mod tests {
         notices.said(at(80), "1", low, within);
         assert_eq!(notices.calls(at(140), "1"), None, "too late");
         assert!(notices.until.len() <= 1);
+    }
+
+    /// A heartbeat says nothing of a battery; what is expected of others is their own, however often one says the same.
+    #[test]
+    fn only_an_alarm_takes_a_notice_away() {
+        let at = |s: u64| Time::from_millis(s * 1_000);
+        let within = Duration::from_secs(60);
+        let low = Meaning::Began(Trouble::Battery);
+        let mut notices = Notices::default();
+        for n in 0..2 * MOST_EXPECTED as u64 {
+            notices.said(Time::from_millis(n), "1", low, within);
+        }
+        for meaning in [Meaning::Alive, Meaning::Noted, Meaning::Cancelled] {
+            notices.said(at(20), "1", meaning, within);
+        }
+        notices.said(at(20), "2", Meaning::Over(Trouble::Mains), within);
+        assert_eq!(notices.calls(at(21), "1"), Some("care/notice-battery"));
+        assert_eq!(notices.calls(at(22), "2"), Some("care/notice-restored"));
+        assert!(notices.until.is_empty());
+        for n in 0..2 * MOST_EXPECTED {
+            notices.said(at(30), &n.to_string(), low, within);
+        }
+        assert_eq!((notices.of.len(), notices.until.len()), (MOST_EXPECTED, MOST_EXPECTED));
+        assert_eq!(notices.calls(at(90), "5"), None);
+        assert_eq!(notices.until.len(), 0);
     }
 }
