@@ -245,6 +245,9 @@ from_row!(OpenCase {
 impl OpenCase {
     /// It, and whether somebody has talked with its home after its last alarm.
     fn into_case(self) -> (Case, bool) {
+        // Somebody talked in its last call, and nothing says how that ended: it broke off with the process.
+        let cut = self.call.is_some() && self.line.is_none();
+        let talked = self.is_talked() && !cut;
         let mut case = Case::kept(self.id.unsigned_abs(), self.account);
         case.unit = self.unit;
         case.opened = Wall(self.opened);
@@ -257,9 +260,12 @@ impl OpenCase {
         case.protocol = protocol.unwrap_or(Protocol::Voice);
         case.check_in = self.check_in;
         case.line = self.line.as_deref().and_then(LineEnd::named);
-        // Somebody talked in its last call, and nothing says how that ended: it broke off with the process.
-        let cut = self.call.is_some() && self.line.is_none();
-        (case, self.talked.is_some() && !cut)
+        (case, talked)
+    }
+
+    /// Somebody has talked, and was not missed since: a home may wait again.
+    fn is_talked(&self) -> bool {
+        self.talked.is_some_and(|talked| self.no_call.is_none_or(|missed| missed <= talked))
     }
 }
 
@@ -307,7 +313,7 @@ impl Records {
                       FROM cases WHERE closed IS NULL ORDER BY id";
         let rows = sqlx::query_as::<_, OpenCase>(select).fetch_all(&self.pool).await;
         let rows = rows.map_err(self.sorted())?;
-        let unheard = |row: &&OpenCase| row.no_call.is_some() && row.talked.is_none();
+        let unheard = |row: &&OpenCase| row.no_call.is_some() && !row.is_talked();
         let unheard = rows.iter().filter(unheard).map(|row| row.id.unsigned_abs()).collect();
         Ok((rows.into_iter().map(OpenCase::into_case).collect(), unheard))
     }

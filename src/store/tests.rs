@@ -1051,11 +1051,18 @@ fn open_cases_are_there_after_a_restart() {
         of("84", CareFact::CallJoined { case: 102, call: call(9) }),
         of("84", CareFact::Talked { case: 102 }),
         FactKind::CallField { call: call(9), name: "line".into(), value: "fault".into() },
+        // Who talked with the home had gone, and it was missed after that.
+        of("85", reported(fall, Some(103), true)),
+        of("85", CareFact::CallJoined { case: 103, call: call(10) }),
+        of("85", CareFact::Talked { case: 103 }),
+        FactKind::CallField { call: call(10), name: "line".into(), value: "fault".into() },
+        of("85", CareFact::NoCall { case: 103 }),
     ];
     stored(dir.path(), kinds);
     block(async {
         let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
         let kept = records.kept_cases().await.unwrap();
+        assert_eq!(kept.unheard, [103]);
         let case = |id, account: &str, at, call_back: Option<&str>| {
             let mut case = Case::kept(id, account.into());
             (case.unit, case.opened, case.need) = ("900".into(), Wall(at), Need::Fall);
@@ -1071,7 +1078,8 @@ fn open_cases_are_there_after_a_restart() {
             (case(99, "80", 6, Some("+8613")), true),
             (graver, false),
         ];
-        let (open_calls, kept_calls) = ([(101, false), (102, true)], kept.cases[3..].iter());
+        let open_calls = [(101, false), (102, true), (103, false)];
+        let kept_calls = kept.cases[3..].iter();
         let kept_calls: Vec<_> = kept_calls.map(|(case, talked)| (case.id, *talked)).collect();
         assert_eq!(kept_calls, open_calls, "one that broke off is none in which somebody talked");
         assert_eq!(kept.cases[..3], open);
