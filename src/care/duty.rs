@@ -8,7 +8,7 @@
 //! ```
 //!
 //! One case at a time: who is rung for two would hear of one. The gravest comes first; in its pause the others have their
-//! turn. Not here: which numbers these are, what is said, how the home is called.
+//! turn. What still rings of a round that is over has a moment to fall silent, so that those phones ring in the next one too. Not here: which numbers these are, what is said, how the home is called.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +23,9 @@ const PAUSE: Duration = Duration::from_secs(20);
 const SLOWLY: Duration = Duration::from_secs(120);
 /// Rounds that follow each other soon.
 const SOON: u32 = 15;
+
+/// So long the next round waits for calls of the last one, which end: a phone that does not answer that in time is left out.
+const FALLS_SILENT: Duration = Duration::from_secs(2);
 
 /// A case that wants somebody.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,6 +52,10 @@ pub struct Duty {
     due: BTreeSet<(Time, u64)>,
     ready: BTreeSet<(Reverse<u8>, u64)>,
     round: Option<Round>,
+    /// Calls of rounds that are over, about to end: [`MOST_PHONES`] of each round within [`FALLS_SILENT`].
+    ending: BTreeSet<CallId>,
+    /// They are waited for until then.
+    ending_until: Time,
     /// Cases that somebody has taken on: nobody is rung for them until there is a new alarm.
     taken: BTreeSet<u64>,
 }
@@ -87,7 +94,10 @@ impl Duty {
                 self.ready.insert((Reverse(wanted.priority), case));
             }
         }
-        if self.round.is_some() {
+        if now >= self.ending_until {
+            self.ending.clear();
+        }
+        if self.round.is_some() || !self.ending.is_empty() {
             return None;
         }
         let (_, case) = self.ready.pop_first()?;
@@ -115,6 +125,7 @@ impl Duty {
 
     /// A call is over. The case comes again when it was the last of its round.
     pub fn over(&mut self, now: Time, call: CallId) {
+        self.ending.remove(&call);
         let Some(round) = &mut self.round else { return };
         if round.calls.remove(&call) && round.calls.is_empty() {
             self.again(now);
@@ -129,11 +140,25 @@ impl Duty {
     }
 
     /// Who has this call takes the case on; the other calls of its round are to end. `None`: somebody has before.
-    pub fn accept(&mut self, call: CallId) -> Option<(u64, BTreeSet<CallId>)> {
+    pub fn accept(&mut self, now: Time, call: CallId) -> Option<(u64, BTreeSet<CallId>)> {
         let mut round = self.round.take_if(|round| round.calls.contains(&call))?;
         round.calls.remove(&call);
         self.taken.insert(round.case);
+        self.end(now, &round.calls);
         Some((round.case, round.calls))
+    }
+
+    fn end(&mut self, now: Time, calls: &BTreeSet<CallId>) {
+        if !calls.is_empty() {
+            self.ending.extend(calls);
+            self.ending_until = now + FALLS_SILENT;
+        }
+    }
+
+    /// Whether the phones are rung for a case, or will be; or somebody on duty has taken it on.
+    pub fn has(&self, case: u64) -> bool {
+        let rung = self.round.as_ref().is_some_and(|round| round.case == case);
+        rung || self.wanted.contains_key(&case) || self.taken.contains(&case)
     }
 
     /// Whether somebody on duty has taken a case on.
@@ -147,7 +172,7 @@ impl Duty {
     }
 
     /// Somebody else has the case now: the calls that are to end.
-    pub fn release(&mut self, case: u64) -> BTreeSet<CallId> {
+    pub fn release(&mut self, now: Time, case: u64) -> BTreeSet<CallId> {
         if let Some(Wanted { priority, due, .. }) = self.wanted.remove(&case) {
             match due {
                 Some(at) => self.due.remove(&(at, case)),
@@ -155,18 +180,22 @@ impl Duty {
             };
         }
         let round = self.round.take_if(|round| round.case == case);
-        round.map(|round| round.calls).unwrap_or_default()
+        let calls = round.map(|round| round.calls).unwrap_or_default();
+        self.end(now, &calls);
+        calls
     }
 
     /// Somebody talks with the home, or the case is closed: nothing more is kept of it. The calls that are to end.
-    pub fn settle(&mut self, case: u64) -> BTreeSet<CallId> {
+    pub fn settle(&mut self, now: Time, case: u64) -> BTreeSet<CallId> {
         self.taken.remove(&case);
-        self.release(case)
+        self.release(now, case)
     }
 
     /// When something is due.
     pub fn next_wake(&self) -> Option<Time> {
-        self.due.first().map(|(at, _)| *at)
+        let silent = !self.ending.is_empty() && !self.ready.is_empty();
+        let due = self.due.first().map(|(at, _)| *at);
+        due.into_iter().chain(silent.then_some(self.ending_until)).min()
     }
 }
 
@@ -202,8 +231,8 @@ mod tests {
         duty.rings(call(3));
         duty.rings(call(4));
         duty.begun(at(30));
-        assert_eq!(duty.accept(call(1)), None, "that round is over");
-        assert_eq!(duty.accept(call(3)), Some((1, [call(4)].into())));
+        assert_eq!(duty.accept(at(31), call(1)), None, "that round is over");
+        assert_eq!(duty.accept(at(31), call(3)), Some((1, [call(4)].into())));
         duty.over(at(40), call(4));
         duty.want(at(40), 1, 0);
         assert_eq!((duty.next(at(49)), duty.next_wake()), (None, Some(at(50))), "taken on");
@@ -212,9 +241,36 @@ mod tests {
         duty.anew(1);
         duty.want(at(51), 1, 0);
         assert_eq!(duty.next(at(51)), Some((1, 1)), "a new alarm");
-        assert_eq!(duty.settle(1), BTreeSet::new());
-        assert_eq!(duty.settle(2), BTreeSet::new());
+        assert_eq!(duty.settle(at(51), 1), BTreeSet::new());
+        assert_eq!(duty.settle(at(51), 2), BTreeSet::new());
         assert_eq!((duty.next(at(900)), duty.next_wake()), (None, None));
+    }
+
+    /// What is called off has a moment to fall silent; a phone that does not is not waited for.
+    #[test]
+    fn the_next_round_waits_for_what_is_called_off() {
+        let mut duty = Duty::default();
+        let round = |duty: &mut Duty, now, case, calls: [u64; 2]| {
+            assert_eq!(duty.next(now).map(|(case, _)| case), Some(case));
+            calls.into_iter().for_each(|n| duty.rings(call(n)));
+            assert!(duty.begun(now));
+        };
+        (1..5).for_each(|case| duty.want(at(0), case, 9 - case as u8));
+        round(&mut duty, at(0), 1, [1, 2]);
+        assert_eq!(duty.accept(at(5), call(1)), Some((1, [call(2)].into())));
+        assert_eq!((duty.next(at(5)), duty.next_wake()), (None, Some(at(7))));
+        duty.over(at(6), call(2));
+        round(&mut duty, at(6), 2, [3, 4]);
+        duty.settle(at(10), 2);
+        duty.over(at(11), call(3));
+        assert_eq!((duty.next(at(11)), duty.next_wake()), (None, Some(at(12))));
+        round(&mut duty, at(12), 3, [5, 6]);
+        duty.over(at(13), call(4));
+        assert!(duty.has(3) && duty.has(4) && duty.has(1) && !duty.has(2));
+        duty.settle(at(14), 3);
+        duty.settle(at(14), 4);
+        assert_eq!(duty.next_wake(), None, "nobody waits for that");
+        assert_eq!((duty.next(at(20)), duty.ending.len()), (None, 0));
     }
 
     /// A night long, and not every minute of it.
@@ -253,10 +309,10 @@ mod tests {
                         duty.begun(now);
                     },
                     4 => if let Some(up) = up { duty.over(now, up) },
-                    5 => if let Some((case, _)) = up.and_then(|up| duty.accept(up)) {
+                    5 => if let Some((case, _)) = up.and_then(|up| duty.accept(now, up)) {
                         alive.remove(&case);
                     },
-                    _ => { duty.settle(case); alive.remove(&case); }
+                    _ => { duty.settle(now, case); alive.remove(&case); }
                 }
                 let mut all: BTreeSet<u64> = duty.wanted.keys().copied().collect();
                 prop_assert_eq!(duty.due.len() + duty.ready.len(), all.len());

@@ -131,7 +131,14 @@ impl Switch {
         call.map_or(self.config.node.language, |active| active.language).as_str()
     }
 
-    fn confirmed_by(&mut self, now: Now, leg_id: LegId, item: Item, lasts: crate::base::Duration) {
+    /// A leg hears this, and its call is over.
+    pub(super) fn confirmed_by(
+        &mut self,
+        now: Now,
+        leg_id: LegId,
+        item: Item,
+        lasts: crate::base::Duration,
+    ) {
         self.answer(now, leg_id);
         self.play(now, leg_id, vec![item], false, DigitSet::NONE);
         let Some(id) = self.legs.get(&leg_id).map(|leg| leg.call) else { return };

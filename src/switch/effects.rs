@@ -31,6 +31,9 @@ impl Switch {
             let Some(mut interp) = active.interp.take() else {
                 if active.planless {
                     let cause = active.end_cause();
+                    if self.duty_hears_why(now, id, cause) {
+                        return;
+                    }
                     self.release_call(now, id, cause, EndedBy::Plan);
                 }
                 return;

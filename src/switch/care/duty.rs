@@ -10,9 +10,13 @@
 use std::collections::BTreeSet;
 
 use crate::base::{CallId, Duration, Now};
+use crate::call::dialling::Why as Failed;
 use crate::care::duty::MOST_PHONES;
 use crate::care::{Case, Subscriber};
+use crate::switch::active::{Active, Doing};
+use crate::switch::dial::failure;
 use crate::switch::fact::EndedBy;
+use crate::switch::leg::Stage;
 use crate::switch::rooms::gather::of_case;
 use crate::switch::{Level, Switch};
 use crate::wire::q850::Cause;
@@ -20,6 +24,8 @@ use crate::wire::q850::Cause;
 use super::calls::Why;
 
 /// Words of a place for which the library has a prompt, `care/place-bathroom`.
+/// How long a prompt that says why the home is not reached may be.
+const SAYS_WHY: Duration = Duration::from_secs(6);
 const PLACES: [&str; 6] = ["home", "outdoors", "bathroom", "bedroom", "kitchen", "living room"];
 
 impl Switch {
@@ -34,7 +40,7 @@ impl Switch {
     pub(super) fn duty_due(&mut self, now: Now) {
         while let Some((case, nth)) = self.care.duty.next(now.at) {
             let Some(own) = self.care.cases.get(case) else {
-                self.care.duty.settle(case);
+                self.care.duty.settle(now.at, case);
                 continue;
             };
             let account = own.account.clone();
@@ -85,7 +91,7 @@ impl Switch {
     /// line already, and his plan goes on.
     pub(super) fn duty_accepted(&mut self, now: Now, id: CallId) -> bool {
         let number = self.calls.get(&id).map(|active| active.from.clone()).unwrap_or_default();
-        let Some((case, others)) = self.care.duty.accept(id) else {
+        let Some((case, others)) = self.care.duty.accept(now.at, id) else {
             let line = format!("call {id}: {number} takes on what somebody has taken on before");
             self.log(Level::Info, line);
             self.release_call(now, id, Cause::NORMAL_CLEARING, EndedBy::Plan);
@@ -111,15 +117,40 @@ impl Switch {
         true
     }
 
+    /// Who has taken a case on by duty has not reached its home: he hears why, and his call is over. `true`: so it is.
+    pub(in crate::switch) fn duty_hears_why(&mut self, now: Now, id: CallId, cause: Cause) -> bool {
+        let talked = self.care.units.contains_key(&id);
+        if !self.is_agents_call(id) || talked || self.makes_back_of(id).is_some() {
+            return false;
+        }
+        let there = |active: &&Active| {
+            active.ended.is_none() && !matches!(active.doing, Doing::Confirming(_))
+        };
+        let active = self.calls.get(&id).map(|active| &**active).filter(there);
+        let Some(leg) = active.map(Active::subject) else { return false };
+        if self.legs.get(&leg).is_none_or(|leg| leg.stage == Stage::Over) {
+            return false;
+        }
+        let why = match failure(cause, 0).why {
+            Failed::Busy => "error/busy",
+            Failed::NoAnswer => "error/no-answer",
+            _ => "error/unreachable",
+        };
+        let said = self.prompt(leg, why);
+        self.stop_play(leg);
+        self.confirmed_by(now, leg, said, SAYS_WHY);
+        true
+    }
+
     /// Somebody else has the case now.
     pub(super) fn duty_released(&mut self, now: Now, case: u64) {
-        let calls = self.care.duty.release(case);
+        let calls = self.care.duty.release(now.at, case);
         self.end_duty_calls(now, calls);
     }
 
     /// Somebody talks with the home, or the case is closed.
     pub(super) fn duty_settled(&mut self, now: Now, case: u64) {
-        let calls = self.care.duty.settle(case);
+        let calls = self.care.duty.settle(now.at, case);
         self.end_duty_calls(now, calls);
     }
 
