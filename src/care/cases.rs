@@ -92,6 +92,8 @@ pub struct Case {
     ours: bool,
     /// Since when its calls wait in a queue for somebody to talk: one that is made anew has this place, not the last.
     queued: Option<Time>,
+    /// The same of before the last talk.
+    was_queued: Option<Time>,
     /// Its calls wait behind others: whose it is, is locked out.
     low: bool,
     voice: Voice,
@@ -118,6 +120,7 @@ impl Case {
             tries: 0,
             ours: false,
             queued: None,
+            was_queued: None,
             low: false,
             voice: Voice::Silent,
         }
@@ -140,6 +143,11 @@ impl Case {
             Voice::Awaited(_) => !self.is_called_slowly(),
             Voice::Up(calls) => !calls.iter().any(|(_, talked)| *talked),
         }
+    }
+
+    /// Somebody talks with the home now.
+    pub fn is_talked_with(&self) -> bool {
+        self.calls().iter().any(|(_, talked)| *talked)
     }
 
     /// The call that it has: of several, the last that came.
@@ -443,6 +451,7 @@ impl Cases {
             tries: 0,
             ours: false,
             queued: None,
+            was_queued: None,
             low: false,
             voice: Voice::Silent,
         };
@@ -573,7 +582,7 @@ impl Cases {
                 case.voice = Voice::Up(vec![(call, false)]);
             }
         }
-        case.ours = false;
+        (case.ours, case.was_queued) = (false, None);
         self.of_call.insert(call, id);
         Some(case)
     }
@@ -584,8 +593,24 @@ impl Cases {
         let Voice::Up(calls) = &mut case.voice else { return None };
         let (_, talked) = calls.iter_mut().find(|(own, _)| *own == call)?;
         let first = !std::mem::replace(talked, true);
-        (case.tries, case.ours, case.queued) = (0, false, None);
+        case.was_queued = case.queued.take().or(case.was_queued);
+        (case.tries, case.ours) = (0, false);
         first.then_some(&*case)
+    }
+
+    /// Nobody talks with the home any more, and it waits on in its call. `in_its_place`: who talked could not help, so that it has
+    /// its place of before in a queue. `false`: nobody had talked.
+    pub fn waits_again(&mut self, call: CallId, in_its_place: bool) -> bool {
+        let case = self.of_call.get(&call).and_then(|id| self.open.get_mut(id));
+        let Some(case) = case else { return false };
+        let Voice::Up(calls) = &mut case.voice else { return false };
+        let own = calls.iter_mut().find(|(own, talked)| *own == call && *talked);
+        let Some((_, talked)) = own else { return false };
+        *talked = false;
+        if in_its_place {
+            case.queued = case.queued.or(case.was_queued);
+        }
+        true
     }
 
     /// Whether this is wrong with a unit.
@@ -886,6 +911,28 @@ mod tests {
         assert_eq!(cases.talks(second), None, "told once");
         assert_eq!(cases.of_call(second).map(|case| case.id), Some(1));
         assert_eq!(cases.call_over(second), None);
+        assert!(cases.is_consistent());
+    }
+
+    /// Who talked with it has gone, and it waits anew: in its place, and missed where it goes too.
+    #[test]
+    fn a_home_that_waits_again_is_told_of_as_before() {
+        let mut cases = Cases::new(TERMS);
+        let call = CallId::new(Wall(9), 1);
+        cases.report(at(0), Wall(0), 1, "77", &report("77", "a", PRESSED));
+        cases.call_came("77", "900", call);
+        assert!(!cases.waits_again(call, true), "nobody has talked yet");
+        assert_eq!(cases.queues(at(5), call), Some(at(5)));
+        assert!(cases.talks(call).is_some());
+        assert!(cases.get(1).is_some_and(|case| case.is_talked_with() && !case.waits()));
+        assert!(cases.waits_again(call, true));
+        assert!(cases.get(1).is_some_and(|case| !case.is_talked_with() && case.waits()));
+        assert_eq!(cases.queues(at(100), call), Some(at(5)), "its place");
+        assert!(cases.talks(call).is_some(), "that is told again");
+        // Who has talked and sends it on has seen to it: others have not been heard at all.
+        assert!(cases.waits_again(call, false));
+        assert_eq!(cases.queues(at(200), call), Some(at(200)));
+        assert!(cases.call_over(call).is_some());
         assert!(cases.is_consistent());
     }
 

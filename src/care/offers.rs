@@ -40,6 +40,8 @@ pub struct Offers {
     made: BTreeMap<CallId, u64>,
     /// Until when somebody must have talked.
     late: BTreeSet<(Time, u64)>,
+    /// There is no queue for them, as was said.
+    without: BTreeSet<u64>,
 }
 
 impl Offers {
@@ -67,6 +69,12 @@ impl Offers {
         self.late.insert((at, case));
     }
 
+    /// There is no queue in which a case could be offered: it is looked for again. `true`: that is to be said.
+    pub fn no_queue(&mut self, at: Time, case: u64, priority: u8) -> bool {
+        self.want(at, case, priority);
+        self.without.insert(case)
+    }
+
     /// The next one for which there is a place: it is to be [made](Offers::made) or wanted anew.
     pub fn next(&mut self, now: Time) -> Option<u64> {
         while let Some((_, case)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
@@ -86,6 +94,7 @@ impl Offers {
 
     /// It waits in a queue under this call.
     pub fn made(&mut self, case: u64, priority: u8, call: CallId) {
+        self.without.remove(&case);
         self.of.insert(case, (priority, Stage::Made(call, false)));
         self.made.insert(call, case);
     }
@@ -112,6 +121,7 @@ impl Offers {
 
     /// Somebody talks with the home, or the case is closed: under which call it waits in a queue still.
     pub fn settle(&mut self, case: u64) -> Option<CallId> {
+        self.without.remove(&case);
         let (priority, stage) = self.of.get(&case).copied()?;
         match stage {
             Stage::Due(at) => _ = self.due.remove(&(at, case)),
@@ -179,6 +189,22 @@ mod tests {
         assert_eq!(offers.left(call(1)), None, "and does not come again");
         assert_eq!(offers.settle(2), None);
         assert_eq!((offers.next(at(200)), offers.next(at(200))), (Some(3), None));
+    }
+
+    /// Where there is no queue it is wanted on, so that it is told as any; once it is said.
+    #[test]
+    fn what_no_queue_has_is_wanted_on() {
+        let mut offers = Offers::default();
+        offers.want(at(0), 1, 0);
+        offers.talk_by(at(60), 1);
+        assert_eq!(offers.next(at(0)), Some(1));
+        assert!(offers.no_queue(at(50), 1, 0));
+        assert_eq!((offers.next(at(49)), offers.next(at(50))), (None, Some(1)));
+        assert!(!offers.no_queue(at(100), 1, 0));
+        assert_eq!(offers.late(at(60)), [1]);
+        assert_eq!(offers.next(at(100)), Some(1));
+        offers.made(1, 0, call(1));
+        assert_eq!((offers.settle(1), offers.without.len()), (Some(call(1)), 0));
     }
 
     #[test]

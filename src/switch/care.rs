@@ -30,7 +30,7 @@ mod voice;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::{CallId, Duration, Now, Time, Wall};
+use crate::base::{CallId, Duration, LegId, Now, Time, Wall};
 use crate::care::answer::{self, Answer};
 use crate::care::care_call::CareCalls;
 pub use crate::care::care_call::{Began, Called, Kept as KeptCalls, State};
@@ -71,6 +71,8 @@ use super::sparing::Sparing;
 use super::{Level, Switch};
 
 /// A journal that has not taken a report for so long: the unit is told to try again.
+/// From the records of a start to the first offer of what they have open: by then the subscribers are known, too.
+const AFTER_START: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// After how many seconds it may.
 const RETRY_AFTER_S: &str = "5";
@@ -186,6 +188,8 @@ pub(super) struct Care {
     duty: Duty,
     /// Calls that agents have made to homes: who began them is not the unit.
     agents_calls: BTreeSet<CallId>,
+    /// Which leg is the unit's, of the calls of cases in which somebody has talked.
+    units: BTreeMap<CallId, LegId>,
     /// The lines of units in calls.
     lines: in_call::Lines,
     /// Units that say their alarms by keys.
@@ -246,6 +250,7 @@ impl Care {
             offers: Offers::default(),
             duty: Duty::default(),
             agents_calls: BTreeSet::new(),
+            units: BTreeMap::new(),
             lines: Default::default(),
             receiving: Default::default(),
             plans: Runs::default(),
@@ -690,8 +695,8 @@ impl Switch {
                 let (id, priority) = (case.id, case.priority);
                 self.care.cases.restore(now.at, case, talked);
                 if !talked {
-                    // The calls of all are gone; units have their time to call anew.
-                    self.care.offers.want(now.at + self.config.care.speech_within, id, priority);
+                    // The calls of all are gone: whoever is there has it, and need not wait for its unit to call anew.
+                    self.care.offers.want(now.at + AFTER_START, id, priority);
                 }
             }
         }

@@ -234,6 +234,7 @@ impl Switch {
         // A queue's talk ends with the queue's call.
         self.own_call(now, leg);
         self.fact(now, FactKind::LegMoved { call: to, leg, from });
+        self.unit_moved(now, leg, from, to);
         self.traced(leg);
         Some(number)
     }

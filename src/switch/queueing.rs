@@ -137,6 +137,7 @@ impl Switch {
     ) -> Option<Happening> {
         self.reminded_wants_a_person(now, id);
         let mut entry = self.queue_entry(id, &wanted)?;
+        self.home_waits_again(now, id, subject, false);
         entry.since = self.care.cases.queues(now.at, id);
         let since = entry.since.unwrap_or(now.at);
         self.tell_clock(now);

@@ -189,6 +189,7 @@ impl Switch {
             active.call.subject = leg;
         }
         let subject = active.call.subject;
+        self.unit_replaced(id, old, leg);
         let other = if subject == leg { peer } else { leg };
         self.talks_on_at(old, leg);
         self.rejoin(now, id, subject, other);

@@ -1,12 +1,14 @@
 //! Alarms that bring no call (R10): an agent's phone rings, hears what it is, and has the home; never silent.
 
-use belfry::base::Duration;
+use belfry::base::{Duration, Wall};
 use belfry::care::unit::Order;
+use belfry::care::{Kept, Subscriber, Update};
 use belfry::dsp::level::tone_dbm0;
 use belfry::sim::phone::{Manner, State};
+use belfry::switch::care::{Case, KeptCases, Need};
 use belfry::switch::console::CaseRow;
 use belfry::switch::fact::{CareFact, FactKind};
-use belfry::switch::{Reply, Request};
+use belfry::switch::{Input, Reply, Request};
 use belfry::wire::telecare::scaip;
 
 use super::house::{House, SOON, sine};
@@ -30,7 +32,11 @@ fn house(care: &str, seed: u64) -> House {
 }
 
 fn reports(house: &mut House, tags: &str) {
-    let text = format!("<mrq><ref>a1</ref><cid>1002</cid>{tags}</mrq>");
+    reports_as(house, "a1", "1002", tags);
+}
+
+fn reports_as(house: &mut House, reference: &str, account: &str, tags: &str) {
+    let text = format!("<mrq><ref>{reference}</ref><cid>{account}</cid>{tags}</mrq>");
     house.world.with(house.phones[1], |phone, now| phone.write_as(now, "900", scaip::TYPE, &text));
     house.world.run(Duration::from_millis(500));
 }
@@ -327,5 +333,221 @@ fn phones_on_duty_are_rung_for_one_case_at_a_time() {
     while !cases(&mut house).is_empty() {
         closes(&mut house);
     }
+    house.ends_clean();
+}
+
+/// Who has taken the first case on goes to its home; the phone that rang beside rings for the next case as soon as it is free.
+#[test]
+fn a_phone_that_is_called_off_rings_for_the_next_case() {
+    let mut house = duty_house("any_account = true\n", 15);
+    behaves(&mut house, 2, Manner::Ring);
+    let (other, carer, unit) = (house.phones[2], house.phones[3], house.phones[1]);
+    reports_as(&mut house, "c1", "51", SMOKE);
+    reports_as(&mut house, "c2", "52", SMOKE);
+    house.until_state(carer, State::Talking);
+    house.world.run(Duration::from_millis(600));
+    assert_eq!(calls(&house, 2), 1);
+    house.press(carer, '1');
+    house.until_state(unit, State::Talking);
+    house.world.run(Duration::from_secs(2));
+    assert_eq!((house.state(other), calls(&house, 2)), (State::Ringing, 2), "not after a pause");
+    house.hang_up(carer);
+    while !cases(&mut house).is_empty() {
+        closes(&mut house);
+    }
+    house.world.run(SOON);
+    house.ends_clean();
+}
+
+/// A contact whom the plan of an alarm calls, phone 1003, comes while the agent's call rings the home: it rings on, and is with
+/// both when it answers. Where it does not, that is told, and the home is called again, for him.
+#[test]
+fn a_contact_who_comes_while_the_home_is_rung_waits_for_it() {
+    for answers in [true, false] {
+        let plan = format!(
+            "{PLAN}[[route]]\nname = \"plan\"\ncontext = \"care-plan\"\n\
+             steps = [{{ collect = {{ into = \"key\", max = 1, tries = 1, timeout = 20 }} }}, {{ accept = {{}} }}, \
+             {{ conference = \"${{case_room}}\" }}]\n"
+        );
+        let sections = format!(
+            "[care]\nnumber = \"900\"\ncall_out = 3\n{}\
+             [[plan]]\nname = \"bell\"\nstart = \"alarm\"\n\
+             [[plan_step]]\nplan = \"bell\"\nname = \"contacts\"\ncall = [\"contacts\"]\nsay = \"care/plan\"\n",
+            centre("join = \"nobody\"\nstay = \"nobody\"\nafter_call = \"0 s\"\nring = \"8 s\"\n")
+        );
+        let mut house = House::with_sections(&plan, &sections, 16);
+        (1..3).for_each(|n| house.register(n));
+        let mut subscriber = Subscriber::default();
+        for (name, text) in [("number", "1002"), ("name", "Wang"), ("contacts", "Li/1003")] {
+            subscriber.set(name, text).expect("it is right");
+        }
+        house.world.ask(Request::Status);
+        let put = vec![Kept { subscriber, since: Wall(0) }];
+        let update = Update { all: true, put, ..Update::default() };
+        house.world.input(Input::Subscribers(Box::new(update)));
+        sign_in(&mut house, 0, "7001");
+        let (agent, unit, contact) = (house.phones[0], house.phones[1], house.phones[2]);
+        let manner = match answers {
+            true => Manner::AnswerAfter(Duration::from_secs(12)),
+            false => Manner::Ring,
+        };
+        behaves(&mut house, 1, manner);
+        reports(&mut house, SMOKE);
+        house.until_state(unit, State::Ringing);
+        assert_eq!(house.state(contact), State::Talking);
+        house.press(contact, '1');
+        house.world.run(Duration::from_secs(3));
+        assert_eq!(house.state(unit), State::Ringing, "it is still called");
+        assert_eq!(count(&house, |what| matches!(what, CareFact::Talked { .. })), 0);
+        if !answers {
+            house.world.run(Duration::from_secs(50));
+            assert_eq!(no_calls(&house), 1, "{:?}", house.state(unit));
+            behaves(&mut house, 1, Manner::AnswerAfter(Duration::from_secs(1)));
+        }
+        let up = |world: &mut belfry::sim::world::World| world.phone(unit).state == State::Talking;
+        assert!(house.world.until(Duration::from_secs(120), up), "{:#?}", house.world.warnings);
+        house.world.run(Duration::from_secs(1));
+        let case = cases(&mut house)[0].case;
+        let room = match house.world.ask(Request::Room(format!("case-{case}"))) {
+            Some(Reply::Room(view)) => view.members.len(),
+            _ => 0,
+        };
+        // In vain, the agent has been asked again meanwhile.
+        assert_eq!((room, house.state(agent)), (3, State::Talking), "home, agent, contact");
+        [contact, unit].into_iter().for_each(|phone| house.hang_up(phone));
+        house.world.run(SOON);
+        closes(&mut house);
+        house.world.run(SOON);
+        house.ends_clean();
+    }
+}
+
+/// An agent has called the home and sends it on to a colleague: the unit is the home still. A single key of the colleague's
+/// opens no door, and what is ordered goes to the unit.
+#[test]
+fn a_home_that_an_agent_called_keeps_its_door_shut_after_a_transfer() {
+    let plan = format!(
+        "{PLAN}[[route]]\nname = \"phones\"\ncontext = \"agents\"\nwhen = {{ to = \"1xxx\" }}\n\
+                        steps = [{{ dial = {{ phones = \"${{to}}\" }} }}]\n"
+    );
+    let sections =
+        format!("[care]\nnumber = \"900\"\ncall_out = 0\n{}", centre("after_call = \"0 s\"\n"));
+    let mut house = House::with_sections(&plan, &sections, 17);
+    (1..3).for_each(|n| house.register(n));
+    sign_in(&mut house, 0, "7001");
+    let (agent, unit, colleague) = (house.phones[0], house.phones[1], house.phones[2]);
+    reports(&mut house, SMOKE);
+    house.until_state(unit, State::Talking);
+    house.world.run(Duration::from_millis(500));
+    house.world.with(agent, |phone, now| phone.refer(now, "1003"));
+    house.until_state(colleague, State::Talking);
+    house.world.run(Duration::from_millis(500));
+    house.hear_each_other(unit, colleague);
+    for key in ['9', '9', '7'] {
+        house.press(colleague, key);
+        house.world.run(Duration::from_secs(1));
+    }
+    assert_eq!(house.world.phone(unit).ear.digits, "7", "the door stays shut");
+    let told = |what: &CareFact| matches!(what, CareFact::UnitTold { order: Order::Listen, by, .. } if by == "1003");
+    assert_eq!(count(&house, told), 1, "what a phone tells the unit is noted");
+    let case = cases(&mut house)[0].case;
+    let talk = Request::Unit { case, order: Order::Talk, confirmed: false, by: String::new() };
+    assert!(matches!(house.world.ask(talk), Some(Reply::Done(_))));
+    house.world.run(Duration::from_secs(1));
+    assert_eq!(house.world.phone(unit).ear.digits, "78");
+    assert_eq!(house.world.phone(colleague).ear.digits, "");
+    house.hang_up(colleague);
+    house.world.run(SOON);
+    closes(&mut house);
+    house.ends_clean();
+}
+
+/// A house has no queue, and so no agent is offered anything: that nobody has talked is told all the same.
+#[test]
+fn an_alarm_without_speech_is_told_where_there_is_no_queue() {
+    let plan = "[[route]]\nname = \"bells\"\ncontext = \"agents\"\nwhen = { to = \"900\" }\n\
+                steps = [{ dial = { phones = \"1001\" } }]\n";
+    let sections = "[care]\nnumber = \"900\"\ncall_out = 0\nspeech_within = \"20 s\"\n";
+    let mut house = House::with_sections(plan, sections, 18);
+    house.register(1);
+    reports(&mut house, SMOKE);
+    house.world.run(Duration::from_secs(10));
+    assert_eq!(no_calls(&house), 0);
+    house.world.run(Duration::from_secs(400));
+    assert_eq!(no_calls(&house), 1, "once");
+    closes(&mut house);
+    house.world.run(Duration::from_secs(100));
+    house.ends_clean();
+}
+
+/// Its smoke alarm comes while an agent talks with the home: nobody is told that nobody does, nor asked to call it once more.
+/// Where the talk is soon over, the smoke is a new need: an agent has it.
+#[test]
+fn an_alarm_without_speech_in_a_talk_is_of_that_talk() {
+    for stays in [true, false] {
+        let mut house = house("call_out = 0\n", 19);
+        sign_in(&mut house, 0, "7001");
+        let (agent, unit) = (house.phones[0], house.phones[1]);
+        reports_as(&mut house, "a0", "1002", "<dty>3</dty>");
+        house.world.with(unit, |phone, now| phone.call(now, "900"));
+        house.until_state(agent, State::Talking);
+        house.world.run(Duration::from_secs(1));
+        reports(&mut house, SMOKE);
+        let before = calls(&house, 0);
+        house.world.run(Duration::from_secs(if stays { 70 } else { 10 }));
+        assert_eq!((no_calls(&house), house.state(unit)), (0, State::Talking));
+        house.hang_up(unit);
+        house.world.run(Duration::from_secs(200));
+        match stays {
+            true => assert_eq!((no_calls(&house), calls(&house, 0)), (0, before)),
+            false => assert_eq!(calls(&house, 0), before + 1, "{:#?}", house.world.warnings),
+        }
+        house.hang_up(unit);
+        house.world.run(SOON);
+        closes(&mut house);
+        house.ends_clean();
+    }
+}
+
+/// After a restart an alarm with which nobody had talked is a person's at once: it does not wait for a home that is called
+/// and does not answer.
+#[test]
+fn after_a_restart_the_phones_on_duty_have_it_at_once() {
+    let mut house = duty_house("speech_within = \"20 s\"\n", 20);
+    [1, 2, 3].into_iter().for_each(|n| behaves(&mut house, n, Manner::Ring));
+    let mut case = Case::kept(0, "1002".into());
+    case.need = Need::Fire;
+    house
+        .world
+        .input(Input::Cases(KeptCases { cases: vec![(case, false)], ..KeptCases::default() }));
+    house.world.run(Duration::from_secs(5));
+    assert_eq!([2, 3].map(|n| house.state(house.phones[n])), [State::Ringing; 2]);
+    closes(&mut house);
+    house.world.run(SOON);
+    house.ends_clean();
+}
+
+/// Who takes it on and does not reach the home hears so before his call is over.
+#[test]
+fn who_takes_it_on_hears_that_the_home_is_busy() {
+    const BUSY_HZ: f64 = 2_150.0;
+    let mut house = duty_house("", 21);
+    house.world.clip("zh-CN/error/busy", sine(BUSY_HZ));
+    behaves(&mut house, 1, Manner::Refuse(486));
+    behaves(&mut house, 2, Manner::Ring);
+    let carer = house.phones[3];
+    reports(&mut house, SMOKE);
+    house.until_state(carer, State::Talking);
+    house.world.with(carer, |phone, _| phone.ear.forget());
+    house.press(carer, '1');
+    let hears = |world: &mut belfry::sim::world::World| {
+        let samples = world.phone(carer).ear.samples();
+        samples.chunks_exact(2_000).any(|part| tone_dbm0(part, BUSY_HZ) > -30.0)
+    };
+    assert!(house.world.until(Duration::from_secs(4), hears), "{:#?}", house.world.warnings);
+    house.world.run(Duration::from_secs(8));
+    assert!(matches!(house.state(carer), State::Ended(_)));
+    closes(&mut house);
+    house.world.run(SOON);
     house.ends_clean();
 }

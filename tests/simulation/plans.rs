@@ -217,6 +217,29 @@ fn who_takes_it_on_talks_to_a_home_that_waits() {
     house.ends_clean();
 }
 
+/// Who helped has gone, and nobody comes for the home that waits anew: its line is given back after its two minutes as any, and
+/// that nobody talks with it is told.
+#[test]
+fn a_home_that_waits_again_is_missed_again() {
+    let mut house = house(STEPS, 25);
+    house.world.with(house.caller, |phone, now| phone.call(now, "95081"));
+    takes_on(&mut house, 1);
+    let (caller, li) = (house.caller, house.phones[1]);
+    house.hear_each_other(caller, li);
+    house.hang_up(li);
+    house.world.run(Duration::from_secs(110));
+    let told = |house: &House| {
+        let is =
+            |kind: &&FactKind| matches!(kind, FactKind::Care { what: CareFact::NoCall { .. }, .. });
+        house.facts("care").into_iter().filter(is).count()
+    };
+    assert_eq!((told(&house), house.state(caller)), (0, State::Talking));
+    house.world.run(Duration::from_secs(20));
+    assert!(matches!(house.state(caller), State::Ended(_)), "its line is released");
+    assert_eq!(told(&house), 1, "{:#?}", house.world.warnings);
+    house.ends_clean();
+}
+
 /// What the home and who helps say is on the record of both their calls (R5, R15), whose talk is as long as they were together;
 /// what the home hears when he has gone is on neither.
 #[test]

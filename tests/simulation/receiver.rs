@@ -9,7 +9,7 @@ use belfry::config::{Config, Dtmf};
 use belfry::dsp::level::dominant_tone;
 use belfry::media::control::Codec;
 use belfry::sim::network::Faults;
-use belfry::sim::phone::State;
+use belfry::sim::phone::{Manner, State};
 use belfry::sim::unit::{keys, soundings};
 use belfry::sim::world::World;
 use belfry::switch::console::CaseRow;
@@ -510,5 +510,68 @@ fn a_terminal_that_calls_after_its_notice_hears_it() {
     house.world.with(unit, |phone, now| phone.write_as(now, "900", scaip::TYPE, well));
     house.world.run(Duration::from_secs(1));
     assert_eq!(troubles(&mut house), 0);
+    house.ends_clean();
+}
+
+/// A phone that rings for it, by no queue, may be answered yet: its line is kept on meanwhile.
+#[test]
+fn a_line_for_which_a_phone_rings_is_kept_on() {
+    let plan = "[[route]]\nname = \"bells\"\ncontext = \"gateway\"\nwhen = { to = \"95081\" }\n\
+                steps = [{ dial = { phones = \"1002\", timeout = 140 } }]\n";
+    let sections = "[care]\nbells = [\"95081\"]\ncall_out = 0\n[receiver]\ncalls = \"voice\"\n";
+    let mut house = House::with_sections(plan, sections, 14);
+    house.register(1);
+    let (unit, phone) = (house.caller, house.phones[1]);
+    let late = Manner::AnswerAfter(Duration::from_secs(126));
+    house.world.with(phone, |phone, _| phone.behave(late));
+    house.world.with(unit, |phone, now| phone.call(now, "95081"));
+    house.world.run(Duration::from_secs(124));
+    assert_eq!(house.state(phone), State::Ringing, "{:#?}", house.world.warnings);
+    house.until_state(phone, State::Talking);
+    house.hear_each_other(unit, phone);
+    house.hang_up(unit);
+    house.world.run(SOON);
+    assert_eq!(cases(&mut house)[0].line, "normal");
+    house.ends_clean();
+}
+
+/// An agent who asks a colleague on a second line sends the home there from that line: its case and its door go with it.
+#[test]
+fn a_home_that_is_moved_into_another_call_is_its_case_there() {
+    let sections = "[care]\nnumber = \"900\"\ncall_out = 0\n[[queue]]\nname = \"care\"\n";
+    let plan = "[[route]]\nname = \"bells\"\ncontext = \"agents\"\nwhen = { to = \"900\" }\n\
+                steps = [{ dial = { phones = \"1001\" } }]\n\
+                [[route]]\nname = \"phones\"\ncontext = \"agents\"\nwhen = { to = \"1xxx\" }\n\
+                steps = [{ dial = { phones = \"${to}\" } }]\n";
+    let mut house = House::with_sections(plan, sections, 15);
+    (0..3).for_each(|n| house.register(n));
+    let [agent, unit, colleague] = [0, 1, 2].map(|n| house.phones[n]);
+    let text = "<mrq><ref>b1</ref><cid>1002</cid><dty>3</dty></mrq>";
+    house.world.with(unit, |phone, now| phone.write_as(now, "900", scaip::TYPE, text));
+    house.world.run(Duration::from_secs(1));
+    house.talk(unit, "900", agent);
+    house.world.with(agent, |phone, now| phone.hold(now, true));
+    let second = house.second_line(0);
+    house.talk(second, "1003", colleague);
+    let line = house.world.phone(agent).line().expect("a dialog");
+    house.world.with(second, |phone, now| phone.refer_to_line(now, "1002", &line));
+    house.until_state(second, State::Ended(0));
+    house.hear_each_other(unit, colleague);
+    house.world.run(Duration::from_secs(1));
+    for key in ['9', '9', '7'] {
+        house.press(colleague, key);
+        house.world.run(Duration::from_secs(1));
+    }
+    assert_eq!(house.world.phone(unit).ear.digits, "7", "the door stays shut");
+    let case = cases(&mut house)[0].case;
+    order(&mut house, case, Order::Talk, false).expect("it is in a call");
+    house.world.run(Duration::from_secs(130));
+    assert!(house.world.phone(unit).ear.digits.starts_with("78"));
+    assert_eq!(house.state(unit), State::Talking, "its line is one in which somebody talks");
+    house.hang_up(unit);
+    house.world.run(SOON);
+    let untold = |what: &&CareFact| matches!(what, CareFact::NoCall { .. });
+    assert!(!case_facts(&house).iter().any(untold));
+    assert_eq!(cases(&mut house)[0].line, "normal");
     house.ends_clean();
 }

@@ -47,12 +47,51 @@ impl Switch {
     pub(super) fn line_talks(&mut self, now: Now, call: CallId) {
         self.care.lines.release.over(call);
         let Some(case) = self.care.cases.of_call(call) else { return };
+        if !self.care.units.contains_key(&call)
+            && let Some(leg) = self.unit_leg(call)
+        {
+            self.care.units.insert(call, leg);
+        }
         if let Some(dialect) = self.dialect_of(case) {
             self.care.lines.of.entry(call).or_insert_with(|| Line::new(now.at, dialect));
         }
         let parties = self.calls.get(&call).into_iter().flat_map(|a| a.call.connections());
         let legs: Vec<LegId> = parties.map(|party| party.leg).collect();
         legs.into_iter().for_each(|leg| self.hold_keys(leg));
+    }
+
+    /// Nobody talks with the home any more, and it waits on in its call: as one with which nobody has talked.
+    pub(in crate::switch) fn home_waits_again(
+        &mut self,
+        now: Now,
+        call: CallId,
+        leg: LegId,
+        in_its_place: bool,
+    ) {
+        let is_home = self.unit_leg(call) == Some(leg);
+        if is_home && self.care.cases.waits_again(call, in_its_place) {
+            self.line_waits(now, call);
+        }
+    }
+
+    /// A unit's leg goes on in another call, in which somebody talks with it: its case goes with it.
+    pub(in crate::switch) fn unit_moved(&mut self, now: Now, leg: LegId, from: CallId, to: CallId) {
+        if self.care.units.get(&from) != Some(&leg) || self.care.cases.of_call(to).is_some() {
+            return;
+        }
+        let Some(case) = self.care.cases.of_call(from).map(|case| case.id) else { return };
+        if self.care.cases.joins(case, to).is_some() {
+            self.care.units.insert(to, leg);
+            self.joins_case(now, to, case);
+            self.care_talks(now, to);
+        }
+    }
+
+    /// Another device has the unit's talk from here.
+    pub(in crate::switch) fn unit_replaced(&mut self, call: CallId, old: LegId, leg: LegId) {
+        if let Some(own) = self.care.units.get_mut(&call).filter(|own| **own == old) {
+            *own = leg;
+        }
     }
 
     /// In which keys the unit of a case is spoken to.
@@ -189,9 +228,11 @@ impl Switch {
         }
         while let Some(call) = self.care.lines.release.due(now.at) {
             let Some(case) = self.care.cases.of_call(call).map(|case| case.id) else { continue };
-            let rung = self.calls.get(&call).is_some_and(|active| {
-                active.queued.is_some() && matches!(active.doing, Doing::Dialling(_))
-            });
+            // By a queue, or by the plan alone.
+            let rung = self
+                .calls
+                .get(&call)
+                .is_some_and(|active| matches!(active.doing, Doing::Dialling(_)));
             if rung && self.care.lines.release.put_off(now.at, call) {
                 continue;
             }
@@ -209,6 +250,7 @@ impl Switch {
     pub(super) fn line_over(&mut self, now: Now, call: CallId) {
         self.care.lines.release.over(call);
         self.care.lines.of.remove(&call);
+        self.care.units.remove(&call);
         let by = self.calls.get(&call).and_then(|active| active.ended).map(|(_, by)| by);
         let released = self.care.lines.released.remove(&call);
         let end = match by {

@@ -40,10 +40,15 @@ impl Switch {
             self.make_offer(now, case);
         }
         for case in self.care.offers.late(now.at) {
-            if let Some(own) = self.care.cases.get(case) {
-                let account = own.account.clone();
-                self.nobody_talked(now, case, account);
+            let Some(own) = self.care.cases.get(case) else { continue };
+            if own.is_talked_with() {
+                // It came in their talk, and was before them all the time.
+                self.offer_settled(now, case, None);
+                self.duty_settled(now, case);
+                continue;
             }
+            let account = own.account.clone();
+            self.nobody_talked(now, case, account);
         }
     }
 
@@ -54,11 +59,10 @@ impl Switch {
         if own.call().is_some() {
             return self.care.offers.want(now.at + PAUSE, case, priority);
         }
-        self.duty_beside(now, case, Duration::ZERO);
         let Some(queue) = self.offers_in() else {
-            let line = format!("case {case} is offered to no agent: there is no [[queue]]");
-            return self.log(Level::Error, line);
+            return self.not_offered(now, case, priority);
         };
+        self.duty_beside(now, case, Duration::ZERO);
         let urgency = self.care.cases.urgency(case).unwrap_or(0);
         let call = self.new_call_id(now.wall);
         let owed = Owed { call, queue: queue.clone(), number: number.clone(), priority: urgency };
@@ -71,6 +75,17 @@ impl Switch {
         self.care.offers.made(case, priority, call);
         let line = format!("case {case}: agents of queue {queue} are offered it, to call {number}");
         self.log(Level::Info, line);
+    }
+
+    /// There is no queue: who is on duty has it alone, and where nobody talks in time that is told.
+    fn not_offered(&mut self, now: Now, case: u64, priority: u8) {
+        if !self.care.duty.has(case) {
+            self.duty_beside(now, case, Duration::ZERO);
+        }
+        if self.care.offers.no_queue(now.at + PAUSE, case, priority) {
+            let line = format!("case {case} is offered to no agent: there is no [[queue]]");
+            self.log(Level::Error, line);
+        }
     }
 
     /// Phones on duty ring as well: at once where no agent of the queue is signed in, else when none has it in time.
@@ -108,6 +123,11 @@ impl Switch {
         if self.care.cases.joins(case, call).is_some() {
             self.joins_case(now, call, case);
         }
+    }
+
+    /// Whether an agent has made a call, to a home: who began it is not the unit.
+    pub(in crate::switch) fn is_agents_call(&self, call: CallId) -> bool {
+        self.care.agents_calls.contains(&call)
     }
 
     /// The agent knows what it is about: the home is called. By no plan: an agent's may not know the number.
@@ -179,9 +199,13 @@ impl Switch {
         }
     }
 
-    /// The leg of a case's call that is the unit's: who calls, but for one that an agent has made.
+    /// The leg of a case's call that is the unit's: the one with which somebody talked first, whoever is sent on to whom. Before:
+    /// who calls, but for one that an agent has made.
     pub(in crate::switch) fn unit_leg(&self, call: CallId) -> Option<LegId> {
         let active = self.calls.get(&call)?;
+        if let Some(leg) = self.care.units.get(&call) {
+            return Some(*leg).filter(|leg| active.call.get(*leg).is_some());
+        }
         match self.care.agents_calls.contains(&call) {
             true => active.call.peer(active.subject()),
             false => Some(active.subject()),

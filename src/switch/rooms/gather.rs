@@ -89,7 +89,8 @@ impl Switch {
         }
         self.quit_room(now, leg, RoomLeft::Moved);
         let case = self.care.cases.of_call(id).map(|case| case.id);
-        let Some(case) = case.filter(|_| self.unit_leg(id) == Some(leg)) else {
+        let is_home = self.unit_leg(id) == Some(leg) && !self.is_agents_call(id);
+        let Some(case) = case.filter(|_| is_home) else {
             // Its case is closed, or an agent had called it and has gone: there is nobody for whom it would wait.
             return self.release_call(now, id, Cause::NORMAL_CLEARING, EndedBy::Plan);
         };
@@ -101,6 +102,7 @@ impl Switch {
             active.doing = Doing::Waiting(Time::NEVER);
         }
         self.talk_recorded(now, id);
+        self.home_waits_again(now, id, leg, true);
         self.begin_plan(now, leg);
         self.rearm(id);
     }
@@ -116,8 +118,11 @@ impl Switch {
         if !free(subject) || active.consulting.is_some() || active.transfer.is_some() {
             return;
         }
+        let by_agent = self.is_agents_call(id);
         match active.doing {
             Doing::Talking { with, .. } if free(with) => self.gather_talk(now, id, room, with),
+            // Who is in it is no home: that is rung, and comes when it answers.
+            _ if by_agent => {}
             Doing::Playing(_)
             | Doing::Collecting { .. }
             | Doing::Waiting(_)
