@@ -171,16 +171,27 @@ impl Duty {
         self.taken.remove(&case);
     }
 
-    /// Somebody else has the case now: the calls that are to end.
-    pub fn release(&mut self, now: Time, case: u64) -> BTreeSet<CallId> {
+    /// The calls by which phones are rung for a case, or have answered.
+    pub fn calls_of(&self, case: u64) -> impl Iterator<Item = CallId> {
+        let round = self.round.iter().filter(move |round| round.case == case);
+        round.flat_map(|round| round.calls.iter().copied())
+    }
+
+    /// Somebody else has the case now: the calls that are to end. Who `stays` may take it on still.
+    pub fn release(&mut self, now: Time, case: u64, stays: &BTreeSet<CallId>) -> BTreeSet<CallId> {
         if let Some(Wanted { priority, due, .. }) = self.wanted.remove(&case) {
             match due {
                 Some(at) => self.due.remove(&(at, case)),
                 None => self.ready.remove(&(Reverse(priority), case)),
             };
         }
-        let round = self.round.take_if(|round| round.case == case);
-        let calls = round.map(|round| round.calls).unwrap_or_default();
+        let Some(round) = self.round.as_mut().filter(|round| round.case == case) else {
+            return BTreeSet::new();
+        };
+        let (stay, calls) =
+            std::mem::take(&mut round.calls).into_iter().partition(|own| stays.contains(own));
+        round.calls = stay;
+        self.round.take_if(|round| round.calls.is_empty());
         self.end(now, &calls);
         calls
     }
@@ -188,7 +199,7 @@ impl Duty {
     /// Somebody talks with the home, or the case is closed: nothing more is kept of it. The calls that are to end.
     pub fn settle(&mut self, now: Time, case: u64) -> BTreeSet<CallId> {
         self.taken.remove(&case);
-        self.release(now, case)
+        self.release(now, case, &BTreeSet::new())
     }
 
     /// When something is due.
@@ -261,7 +272,14 @@ mod tests {
         assert_eq!((duty.next(at(5)), duty.next_wake()), (None, Some(at(7))));
         duty.over(at(6), call(2));
         round(&mut duty, at(6), 2, [3, 4]);
+        // Its home calls by itself: who has answered hears on, and takes it on or not.
+        assert_eq!(duty.release(at(9), 2, &[call(3)].into()), [call(4)].into());
+        assert_eq!(duty.calls_of(2).collect::<Vec<_>>(), [call(3)]);
+        duty.over(at(9), call(4));
+        assert_eq!(duty.next(at(9)), None, "he hears of one");
         duty.settle(at(10), 2);
+        assert_eq!(duty.next(at(10)), None);
+        duty.ending.insert(call(4));
         duty.over(at(11), call(3));
         assert_eq!((duty.next(at(11)), duty.next_wake()), (None, Some(at(12))));
         round(&mut duty, at(12), 3, [5, 6]);

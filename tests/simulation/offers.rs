@@ -551,3 +551,29 @@ fn who_takes_it_on_hears_that_the_home_is_busy() {
     house.world.run(SOON);
     house.ends_clean();
 }
+
+/// The home calls by itself while a phone on duty hears of it: what rings beside is called off, who listens hears on, and has
+/// the home by his key.
+#[test]
+fn who_hears_of_a_home_that_calls_has_it_by_his_key() {
+    let mut house = duty_house("", 22);
+    behaves(&mut house, 2, Manner::Ring);
+    let (other, carer, unit) = (house.phones[2], house.phones[3], house.phones[1]);
+    reports(&mut house, SMOKE);
+    house.until_state(carer, State::Talking);
+    house.world.with(unit, |phone, now| phone.call(now, "900"));
+    house.until_state(unit, State::Talking);
+    house.world.run(Duration::from_secs(1));
+    assert!(matches!(house.state(other), State::Ended(_)));
+    assert_eq!(house.state(carer), State::Talking);
+    house.press(carer, '1');
+    house.world.run(Duration::from_secs(1));
+    house.hear_each_other(carer, unit);
+    house.hang_up(carer);
+    house.world.run(Duration::from_secs(2));
+    assert_eq!(house.state(unit), State::Talking, "it waits for an agent");
+    house.hang_up(unit);
+    closes(&mut house);
+    house.world.run(SOON);
+    house.ends_clean();
+}

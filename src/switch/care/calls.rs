@@ -295,7 +295,7 @@ impl Switch {
     /// A home that we have called answers: whoever is on duty is not rung beside.
     pub(in crate::switch) fn care_call_answered(&mut self, now: Now, call: CallId) {
         if let Some(CallOut { why: Why::Unit { case }, .. }) = self.care.calls.get(&call) {
-            self.duty_released(now, *case);
+            self.duty_rings_no_more(now, *case);
         }
     }
 

@@ -142,9 +142,18 @@ impl Switch {
         true
     }
 
-    /// Somebody else has the case now.
+    /// An agent has the case now.
     pub(super) fn duty_released(&mut self, now: Now, case: u64) {
-        let calls = self.care.duty.release(now.at, case);
+        let calls = self.care.duty.release(now.at, case, &BTreeSet::new());
+        self.end_duty_calls(now, calls);
+    }
+
+    /// Its home is on the line now: phones ring for it by the plan of its call. Who has answered hears on, and has it where he
+    /// takes it on.
+    pub(super) fn duty_rings_no_more(&mut self, now: Now, case: u64) {
+        let answered = |call: &CallId| self.calls.get(call).is_some_and(|own| own.interp.is_some());
+        let stays: BTreeSet<CallId> = self.care.duty.calls_of(case).filter(answered).collect();
+        let calls = self.care.duty.release(now.at, case, &stays);
         self.end_duty_calls(now, calls);
     }
 

@@ -62,7 +62,7 @@ impl Switch {
             return;
         };
         // Whoever is on duty is reached by the plan of its call.
-        self.duty_released(now, id);
+        self.duty_rings_no_more(now, id);
         if opened.is_none() && self.care.cases.is_guess(&known) {
             let line = format!(
                 "call {call}: {known} has open cases of several homes: that it is of case {id} is a guess"
