@@ -15,7 +15,30 @@ const HOUR_MS: i64 = 3_600_000;
 pub(super) fn faults(config: &Config, plan: &Plan, name: &str) -> Vec<Fault> {
     let mut faults = unanswered(config, plan, name);
     faults.extend(nobody_on_duty(config, plan, name));
+    faults.extend(home_not_called(config, plan, name));
     faults
+}
+
+/// The key by which a house says at what number units reach it. `None`: it has no care line.
+fn used_by(config: &Config) -> Option<&'static str> {
+    let care = &config.care;
+    match (&care.number, &care.call, &care.bells) {
+        (Some(_), ..) => Some("number"),
+        (None, Some(_), _) => Some("call"),
+        (None, None, Some(_)) => Some("bells"),
+        (None, None, None) => None,
+    }
+}
+
+/// A home with which nobody has talked is called: what does it hear?
+fn home_not_called(config: &Config, plan: &Plan, name: &str) -> Option<Fault> {
+    let key = used_by(config).filter(|_| config.care.call_out > 0)?;
+    if plan.has_context("care-unit") {
+        return None;
+    }
+    let what = "[care] call_out: the dialplan has no context 'care-unit': no home is called whose alarm nobody has heard";
+    let remedy = "add a route with `context = \"care-unit\"`, as in the sample's care-full.toml, or write call_out = 0";
+    Some(fault(config, name, key, (what.into(), remedy.into())))
 }
 
 fn fault(config: &Config, name: &str, key: &'static str, said: (String, String)) -> Fault {
@@ -74,19 +97,11 @@ fn unanswered(config: &Config, plan: &Plan, name: &str) -> Vec<Fault> {
 /// An alarm that brings no call waits for an agent: who is rung while none is signed in?
 fn nobody_on_duty(config: &Config, plan: &Plan, name: &str) -> Vec<Fault> {
     let care = &config.care;
-    let is_used = care.number.is_some() || care.call.is_some() || care.bells.is_some();
     let Some(phones) = &care.phones else {
-        if !is_used {
-            return Vec::new();
-        }
+        let Some(key) = used_by(config) else { return Vec::new() };
         let what = "[care] has no `phones`: an alarm that brings no call (smoke, a missed check-in) rings nobody while no agent \
                     is signed in";
         let remedy = "write phones = [\"1001\"] in [care], with the phones that are on duty then";
-        let key = match (&care.number, &care.call) {
-            (Some(_), _) => "number",
-            (None, Some(_)) => "call",
-            (None, None) => "bells",
-        };
         return vec![fault(config, name, key, (what.into(), remedy.into()))];
     };
     let mut faults = Vec::new();
@@ -127,6 +142,8 @@ mod tests {
             Config::parse(&format!("{BASE}{care}")).unwrap_or_else(|f| panic!("{f:?}"));
         let duty = route("care-duty", "", "{ accept = {} }");
         let plan = if plan.contains("no duty") { plan.to_owned() } else { format!("{plan}{duty}") };
+        let unit = route("care-unit", "", "{ queue = \"care\" }");
+        let plan = if plan.contains("no unit") { plan } else { format!("{plan}{unit}") };
         let file = File { path: "plan.toml", text: &plan };
         let plan = Plan::load(&[file], &LoadEnv::default()).unwrap_or_else(|f| panic!("{f:?}"));
         faults(&config, &plan.plan, "belfry.toml").iter().map(ToString::to_string).collect()
@@ -176,5 +193,9 @@ mod tests {
         let said = told(care, &format!("# no duty\n{plan}"));
         assert!(said.len() == 1 && said[0].contains("no context 'care-duty'"), "{said:?}");
         assert_eq!(told(care, &plan), Vec::<String>::new());
+        let said = told(care, &format!("# no unit\n{plan}"));
+        assert!(said.len() == 1 && said[0].contains("no context 'care-unit'"), "{said:?}");
+        let never = format!("{care}call_out = 0\n");
+        assert_eq!(told(&never, &format!("# no unit\n{plan}")), Vec::<String>::new());
     }
 }
