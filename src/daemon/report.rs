@@ -66,7 +66,7 @@ async fn recompute(path: &Path, json: bool) -> Result<(), String> {
     if !path.exists() {
         return Err(format!("{} is not there: there are no facts yet", path.display()));
     }
-    let mut database = Database::open(path).await.map_err(|trouble| trouble.to_string())?;
+    let mut database = Database::open_beside(path).await.map_err(|trouble| trouble.to_string())?;
     let facts = figures::recompute(&mut database).await.map_err(|trouble| trouble.to_string())?;
     match json {
         true => outln!("{}", serde_json::json!({ "facts": facts })),

@@ -42,10 +42,10 @@ pub(super) async fn restore(
         while !journal.has_former() {
             tokio::time::sleep(STORE_LOOK / 4).await;
         }
-        read_at_last(&database, READ_AGAIN, tell_unread).await
+        read_at_last((&database, &copy), READ_AGAIN, tell_unread).await
     };
     tokio::pin!(reading);
-    let read = match tokio::time::timeout(COPY_AFTER, &mut reading).await {
+    let (read, lost) = match tokio::time::timeout(COPY_AFTER, &mut reading).await {
         Ok(read) => read,
         // Whose a bell is is not to wait for the database.
         Err(_) => {
@@ -54,7 +54,10 @@ pub(super) async fn restore(
         }
     };
     let (wishes, held, bindings, cases, agents, backs, subscribers) = read;
-    tokio::spawn(homes::keep(database.clone(), copy));
+    if let Some(alarm) = lost {
+        homes::offer(&inputs, alarm).await;
+    }
+    tokio::spawn(homes::keep(database.clone(), copy.clone(), inputs.clone()));
     alarms.restore(&cases);
     let all = [
         Input::Cases(cases),
@@ -78,19 +81,27 @@ pub(super) async fn restore(
 }
 
 /// What the records keep, read again and again until it can be. Told are the first trouble, each other one, and the end.
+///
+/// Of a store that was begun anew the subscribers are those of the copy: with it the alarm that says so.
 async fn read_at_last(
-    database: &Path,
+    (database, copy): (&Path, &Path),
     pause: Duration,
     mut tell: impl FnMut(Option<&Trouble>),
-) -> KeptRows {
-    let mut told = None;
+) -> (KeptRows, Option<Input>) {
+    let (mut told, mut lost) = (None, None);
     loop {
-        match kept(database).await {
+        let read = async {
+            if let Some(alarm) = homes::put_back(database, copy).await? {
+                lost = Some(alarm);
+            }
+            kept(database).await
+        };
+        match read.await {
             Ok(kept) => {
                 if told.is_some() {
                     tell(None);
                 }
-                return kept;
+                return (kept, lost);
             }
             Err(trouble) => {
                 if told.as_ref() != Some(&trouble) {
@@ -176,14 +187,16 @@ mod tests {
         let runtime = crate::daemon::serve::start_runtime().unwrap();
         let mut said = Vec::new();
         runtime.block_on(async {
-            let reading = read_at_last(&path, Duration::from_millis(5), |trouble| {
+            let copy = dir.path().join("subscribers.copy");
+            let reading = read_at_last((&path, &copy), Duration::from_millis(5), |trouble| {
                 said.push(trouble.map(Trouble::to_string));
             });
             let mending = async {
                 tokio::time::sleep(Duration::from_millis(60)).await;
                 drop(crate::store::database::Database::open(&path).await.unwrap());
             };
-            let ((.., subscribers), ()) = tokio::join!(reading, mending);
+            let (((.., subscribers), lost), ()) = tokio::join!(reading, mending);
+            assert!(lost.is_none());
             assert_eq!(subscribers.put.len(), 0);
         });
         assert!(said[0].as_ref().is_some_and(|why| why.contains("belfry.db")), "{said:?}");

@@ -116,7 +116,7 @@ pub async fn import(
     dry_run: bool,
 ) -> Result<Imported, String> {
     let said = |trouble: Trouble| trouble.to_string();
-    let mut database = Database::open(path).await.map_err(said)?;
+    let mut database = Database::open_beside(path).await.map_err(said)?;
     let sorted = |error: sqlx::Error| sort(path, &error).to_string();
     stage(&mut database.connection, entries).await.map_err(sorted)?;
     let mut step = database.connection.begin_with("BEGIN IMMEDIATE").await.map_err(sorted)?;
@@ -165,7 +165,7 @@ async fn stage(connection: &mut SqliteConnection, entries: &[Entry]) -> Result<(
 
 /// Takes a campaign's list away; its attempts, and with them its figures, stay. Gives how many numbers it had.
 pub async fn clear(path: &Path, campaign: &str) -> Result<usize, String> {
-    let mut database = Database::open(path).await.map_err(|trouble| trouble.to_string())?;
+    let mut database = Database::open_beside(path).await.map_err(|trouble| trouble.to_string())?;
     let delete = sqlx::query("DELETE FROM campaign_numbers WHERE campaign = ?").bind(campaign);
     let done = delete.execute(&mut database.connection).await;
     let done = done.map_err(|error| sort(path, &error).to_string())?;
@@ -190,7 +190,7 @@ async fn bar_within(
     most: usize,
 ) -> Result<usize, String> {
     let said = |trouble: Trouble| trouble.to_string();
-    let mut database = Database::open(path).await.map_err(said)?;
+    let mut database = Database::open_beside(path).await.map_err(said)?;
     let sorted = |error: sqlx::Error| sort(path, &error).to_string();
     let mut step = database.connection.begin_with("BEGIN IMMEDIATE").await.map_err(sorted)?;
     let mut changed = 0;

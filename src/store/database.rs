@@ -69,6 +69,15 @@ pub enum Trouble {
         /// This version's.
         known: i64,
     },
+    /// An earlier version made its schema, and this is not who brings it to this version's: that is the appliance's own start.
+    OlderSchema {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// This version's.
+        known: i64,
+    },
     /// The file is a database of some other program.
     Foreign(PathBuf),
     /// The database refuses this statement: no retry mends it.
@@ -93,14 +102,22 @@ impl fmt::Display for Trouble {
             Trouble::Damaged(path, why) => write!(
                 f,
                 "the database {} is damaged: {why}; it is kept as it is and facts wait in the \
-                 journal: mend it with sqlite3's .recover, or move it away and Belfry begins a new \
-                 one",
+                 journal: put a back-up in its place (belfry restore --only store FILE) or mend it with sqlite3's \
+                 .recover. Only where there is neither, move it away: in the new one that Belfry begins are no calls, \
+                 cases, locks and white list of before, and of subscribers those of subscribers.copy",
                 path.display()
             ),
             Trouble::NewerSchema { path, found, known } => write!(
                 f,
                 "the database {} has schema {found} of a later version, this one knows {known}; \
                  start that version, or set another [store] url",
+                path.display()
+            ),
+            Trouble::OlderSchema { path, found, known } => write!(
+                f,
+                "the database {} has schema {found}, and this version writes schema {known}: the service that runs, or \
+                 has run, is of an earlier version; start this one first (systemctl restart belfry), which brings the \
+                 database to its schema",
                 path.display()
             ),
             Trouble::Foreign(path) => write!(
@@ -152,6 +169,16 @@ impl Database {
     /// Opens a file, or makes it, and brings it to this version's schema. Its directory must be
     /// there. What is wrong with it is said before anything in it is changed.
     pub async fn open(path: &Path) -> Result<Database, Trouble> {
+        Database::open_by(path, true).await
+    }
+
+    /// The same for a command beside the appliance, which may be of an earlier version and write by its own schema: a file
+    /// of an older schema is left as it is, and refused. One that is not there is made.
+    pub async fn open_beside(path: &Path) -> Result<Database, Trouble> {
+        Database::open_by(path, false).await
+    }
+
+    async fn open_by(path: &Path, brings_up: bool) -> Result<Database, Trouble> {
         let sorted = |error: sqlx::Error| sort(path, &error);
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -160,6 +187,10 @@ impl Database {
             .disable_statement_logging();
         let mut connection = options.connect().await.map_err(sorted)?;
         let version = schema(&mut connection, path).await?;
+        let known = MIGRATIONS.len() as i64;
+        if !brings_up && version > 0 && version < known {
+            return Err(Trouble::OlderSchema { path: path.to_owned(), found: version, known });
+        }
         copy::before_migration(&mut connection, path, version, copy::free).await?;
         // Segments are removed once applied, so what is applied must survive a power cut: FULL.
         let pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
@@ -311,6 +342,27 @@ mod tests {
             Database::open(&path).await.unwrap();
             std::fs::rename(&path, dir.path().join("away.db")).unwrap();
             assert!(matches!(database.still_there().await, Err(Trouble::Away(..))));
+        });
+    }
+
+    /// A command of a newer version beside an older service must not change the schema under it.
+    #[test]
+    fn a_command_leaves_a_file_of_an_older_schema_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("belfry.db");
+        block(async {
+            drop(Database::open_beside(&path).await.unwrap());
+            let known = MIGRATIONS.len() as i64;
+            let mut database = Database::open_beside(&path).await.unwrap();
+            let older = "DELETE FROM schema_version WHERE version = (SELECT max(version) FROM schema_version)";
+            database.connection.execute(older).await.unwrap();
+            drop(database);
+            let why = Database::open_beside(&path).await.unwrap_err();
+            let path = path.clone();
+            assert_eq!(why, Trouble::OlderSchema { path: path.clone(), found: known - 1, known });
+            assert!(why.to_string().contains("systemctl restart belfry"), "{why}");
+            let mut looked = Database::look(&path).await.unwrap();
+            assert_eq!(schema(&mut looked.connection, &path).await, Ok(known - 1));
         });
     }
 

@@ -53,7 +53,7 @@ pub async fn change(
     by: &By,
     wanted: impl FnOnce(&Directory) -> Result<Change, String>,
 ) -> Result<Update, NotChanged> {
-    let mut database = Database::open(path).await?;
+    let mut database = Database::open_beside(path).await?;
     let sorted = |error: sqlx::Error| NotChanged::Trouble(sort(path, &error));
     let mut step = database.connection.begin_with("BEGIN IMMEDIATE").await.map_err(sorted)?;
     let there = directory(&mut step).await.map_err(sorted)?;
@@ -72,6 +72,33 @@ pub async fn change(
     update.version = Some(version(&mut step).await.map_err(sorted)?);
     step.commit().await.map_err(sorted)?;
     Ok(update)
+}
+
+/// Puts those of a copy into records that never had a subscriber, as `version` of them: of a store that was begun anew.
+/// Gives how many; none, where the records have had one: they stand.
+pub async fn put_back(
+    path: &Path,
+    by: &By,
+    (kept, of): (Vec<Kept>, i64),
+) -> Result<usize, Trouble> {
+    let mut database = Database::open_beside(path).await?;
+    let sorted = |error: sqlx::Error| sort(path, &error);
+    let mut step = database.connection.begin_with("BEGIN IMMEDIATE").await.map_err(sorted)?;
+    let there = directory(&mut step).await.map_err(sorted)?;
+    if there.len() > 0 || version(&mut step).await.map_err(sorted)? > 0 {
+        return Ok(0);
+    }
+    // Changes are counted on from there: a running exchange takes what is of an earlier one for old.
+    let insert = "INSERT INTO subscriber_changes (id, wall, \"by\", number, what, before, after) \
+                  VALUES (?, ?, ?, '', 'put back', '{}', '{}')";
+    let first = sqlx::query(insert).bind(of.max(1)).bind(by.wall.0).bind(&by.who);
+    first.execute(&mut *step).await.map_err(sorted)?;
+    let count = kept.len();
+    for one in kept {
+        put(&mut step, by, &there, one.subscriber).await.map_err(sorted)?;
+    }
+    step.commit().await.map_err(sorted)?;
+    Ok(count)
 }
 
 /// The last change of all.

@@ -41,6 +41,12 @@ const ALL: &[(AlarmWhat, &str, &str, &str)] = {
             "The database's file is damaged.",
             "belfry doctor --records",
         ),
+        (
+            RecordsLost,
+            "数据库为新建，住户资料取自副本",
+            "The records have begun anew; subscribers are those of their copy.",
+            "belfry subscriber list; belfry restore --only store",
+        ),
         (GatewayDown, "网关无应答", "A gateway does not answer.", "show gateways"),
         (
             SrtpRefused,
@@ -103,8 +109,8 @@ const ALL: &[(AlarmWhat, &str, &str, &str)] = {
         ),
         (
             FilesFaulty,
-            "启动时配置文件有错误，相关部分不工作",
-            "Belfry was started with errors in its files: what they are about does not work.",
+            "配置文件有错误，相关部分不工作或未生效",
+            "The files have errors: a start went on without what they are about, or a reload was refused.",
             "belfry check",
         ),
         (

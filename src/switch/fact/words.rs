@@ -113,6 +113,7 @@ word! {
         JournalStopped = "journal_stopped": "Facts cannot be written down: new calls are refused.",
         DatabaseAway = "database_away": "Facts wait in the journal for the database.",
         DatabaseDamaged = "database_damaged": "The database's file is damaged.",
+        RecordsLost = "records_lost": "The records have begun anew: of what was in them, subscribers are known by their copy.",
         GatewayDown = "gateway_down": "A gateway does not answer.",
         SrtpRefused = "srtp_refused": "A party is not heard: SRTP was agreed on, and what it sends is of another key or plain.",
         HandshakeFailed = "handshake_failed": "A party's DTLS handshake failed, so that there are no keys for its audio: it was hung up.",
@@ -128,7 +129,7 @@ word! {
         AlarmUnheard = "alarm_unheard": "An alarm was raised, and nobody has talked with its home.",
         CampaignHeld = "campaign_held": "A campaign that could call has had no free channel for a quarter of an hour.",
         SheetUnsent = "sheet_unsent": "A subscriber's sheet could not be sent to a resource.",
-        FilesFaulty = "files_faulty": "Belfry was started with errors in its files: what they are about does not work.",
+        FilesFaulty = "files_faulty": "The files have errors: a start went on without what they are about, or a reload was refused.",
         CasesFull = "cases_full": "There are too many open cases: alarms are answered and have none.",
         Tolls = "tolls": "An account makes more calls out, or dearer ones, than it may.",
     }
