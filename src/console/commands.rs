@@ -729,6 +729,9 @@ mod tests {
             ("subscriber set 0760 address East Street 5", "subscriber set 0760 address …"),
             ("Subscriber SET 0760 medical diabetes", "Subscriber SET 0760 medical …"),
             ("subscriber remove 0760", "subscriber remove 0760"),
+            ("close 4711 fell, broke her hip", "close 4711 …"),
+            ("CLOSE 4711 well", "CLOSE 4711 …"),
+            ("close 4711", "close 4711"),
             ("hangup 01KAF3Q8ZK004", "hangup 01KAF3Q8ZK004"),
         ] {
             assert_eq!(audited(line), logged);

@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, broadcast};
 
 use super::Answer;
 use super::commands::{self, Filter, Order};
-use super::users::Users;
+use super::users;
 use crate::switch::Request;
 use crate::switch::tracing::TRACE_OVER;
 
@@ -190,22 +190,10 @@ async fn serve(stream: UnixStream, orders: Arc<dyn Orders>) -> io::Result<()> {
     }
 }
 
-/// Who is at the other end. Who became root after he had logged in is the one who did.
+/// Who is at the other end.
 fn user_of(peer: &tokio::net::unix::UCred) -> String {
-    let login = peer.pid().filter(|_| peer.uid() == 0).and_then(|pid| {
-        let uid = std::fs::read_to_string(format!("/proc/{pid}/loginuid")).ok()?;
-        uid.trim().parse::<u32>().ok()
-    });
-    // 0 and the highest number: root himself, or nobody has logged in.
-    match login.filter(|uid| !matches!(*uid, 0 | u32::MAX)) {
-        Some(uid) => format!("{} (root)", user(uid)),
-        None => user(peer.uid()),
-    }
-}
-
-/// Who that is, by the system's list of users.
-fn user(uid: u32) -> String {
-    Users::of_system().user(uid).map_or_else(|| format!("uid {uid}"), str::to_owned)
+    let process = peer.pid().map(|pid| pid.to_string());
+    users::who(peer.uid(), process.as_deref())
 }
 
 /// What came.

@@ -83,6 +83,22 @@ impl Users {
     }
 }
 
+/// Who a process of `uid` is: one that became root after he had logged in is the one who did (proc(5), loginuid). What its
+/// environment says is whatever it was told to say. `process`: its number, or `self`.
+pub fn who(uid: u32, process: Option<&str>) -> String {
+    let login = process.filter(|_| uid == 0).and_then(|process| {
+        let uid = fs::read_to_string(format!("/proc/{process}/loginuid")).ok()?;
+        uid.trim().parse::<u32>().ok()
+    });
+    let users = Users::of_system();
+    let name = |uid| users.user(uid).map_or_else(|| format!("uid {uid}"), str::to_owned);
+    // 0 and the highest number: root himself, or nobody has logged in.
+    match login.filter(|uid| !matches!(*uid, 0 | u32::MAX)) {
+        Some(uid) => format!("{} (root)", name(uid)),
+        None => name(uid),
+    }
+}
+
 /// Name, number, and what stands behind them.
 fn fields(line: &str) -> Option<(&str, u32, &str)> {
     let mut fields = line.splitn(4, ':');

@@ -423,7 +423,7 @@ fn export(which: &Which, to: &Path) -> Result<ExitCode, String> {
         eprintln!("belfry: {why}");
         Keyring::default()
     });
-    std::fs::create_dir_all(to).map_err(|error| told(to, error))?;
+    private::create_dir(to).map_err(|error| told(to, error))?;
     let audit = Audit::begin();
     let (mut copied, mut left) = (0, 0);
     search.each(|recorded| {

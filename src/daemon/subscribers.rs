@@ -20,6 +20,7 @@ use crate::base::Wall;
 use crate::care::file::{self, Import};
 use crate::console::commands::subscriber::SubscriberOrder;
 use crate::console::out::{out, outln};
+use crate::console::users::who as who_is;
 use crate::console::{Answer, client, render};
 use crate::store::Records;
 use crate::store::subscribers::{By, Change, Known, NotChanged, change};
@@ -198,11 +199,11 @@ async fn ordered(database: &Path, zone: &TimeZone, deed: Deed) -> Result<Option<
     Ok(update.as_ref().map(changed).filter(|changed| !changed.is_empty()))
 }
 
-/// Who asks: the user who became root by sudo, else the user.
+/// Who asks, by the system and not by the environment; as the console knows him, too.
 pub(super) fn who() -> String {
-    let name =
-        ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "command line".to_owned())
+    use std::os::unix::fs::MetadataExt;
+    let own = std::fs::metadata("/proc/self").map(|meta| meta.uid());
+    own.map_or_else(|_| "command line".to_owned(), |uid| who_is(uid, Some("self")))
 }
 
 fn now() -> Wall {
@@ -527,6 +528,15 @@ mod tests {
             assert!(why.ends_with("nothing was changed"));
             assert_eq!(all(&database).await.unwrap(), before);
         });
+    }
+
+    /// What goes into the audit is not the caller's to choose.
+    #[test]
+    fn who_asks_is_not_what_the_environment_says() {
+        use std::os::unix::fs::MetadataExt;
+        let uid = std::fs::metadata("/proc/self").unwrap().uid();
+        assert_eq!(who(), who_is(uid, Some("self")));
+        assert_ne!(who(), "command line");
     }
 
     #[test]

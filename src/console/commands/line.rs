@@ -68,6 +68,8 @@ pub fn audited(line: &str) -> String {
     let is =
         |at: usize, own: &str| words.get(at).is_some_and(|word| word.eq_ignore_ascii_case(own));
     let kept = match words.len() {
+        // How it ended is what became of somebody.
+        3.. if is(0, "close") => 2,
         4.. if is(0, "subscriber") && is(1, "add") => 3,
         5.. if is(0, "subscriber") && is(1, "set") => 4,
         _ => return line.to_owned(),
