@@ -10,7 +10,7 @@ use super::bells;
 use super::cli::Check;
 use super::clock::Clock;
 use super::files::{self, Fault, Loaded, Source};
-use super::{first, lookups};
+use super::{first, lookups, recording_keys};
 use crate::config::{At, Config, Queue};
 use crate::console::out::outln;
 use crate::dialplan::fault::Place;
@@ -59,6 +59,7 @@ pub(super) fn main(args: Check) -> ExitCode {
 /// machine. With it what there is, in words.
 fn around(loaded: Loaded) -> (Vec<Fault>, String) {
     let mut faults = beside(&loaded);
+    faults.extend(without_key(&loaded.config, &loaded.name));
     faults.extend(addresses(&loaded.config, &loaded.name, is_ours));
     faults.extend(newer_store(&loaded.config.database()));
     faults.extend(call_backs(&loaded.config, &loaded.plan, &loaded.name));
@@ -86,6 +87,16 @@ pub(super) fn losses(loaded: &Loaded) -> Vec<Fault> {
     let mut faults = beside(loaded);
     faults.retain(|fault| fault.error);
     faults
+}
+
+/// Recordings are to be encrypted, and there is no key that could do it: no call would be recorded.
+pub(super) fn without_key(config: &Config, name: &str) -> Option<Fault> {
+    let why = recording_keys::ring(config).err().filter(|_| config.record.encrypt)?;
+    let at = config.place("record", "encrypt");
+    let what = format!("[record] encrypt: {why}: no call would be recorded");
+    let remedy = "let Belfry read the file (chgrp belfry FILE; chmod 0640 FILE), or make one with 'belfry recording key FILE'";
+    let (file, remedy) = (name.to_owned(), remedy.to_owned());
+    Some(Fault { file, line: at.line, column: at.column, error: true, what, remedy })
 }
 
 /// A group for the console that this system does not have: its members cannot operate Belfry, which starts without.
@@ -373,6 +384,26 @@ mod tests {
         let any = "{ transfer = { context = \"${x}\" } }";
         let plan = format!("{}{}", route("agents", any), route("night", "{ answer = {} }"));
         assert_eq!(told(&plan).len(), 1, "it may be any");
+    }
+
+    /// Encryption without its key would mean that no call is recorded, and nobody had said so.
+    #[test]
+    fn encryption_without_a_key_that_can_be_read_is_an_error() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let key = dir.path().join("keys");
+        let config = |encrypt: bool| {
+            let own = key.display();
+            let text = format!(
+                "[sip]\nlisten = [\"udp:127.0.0.1:5060\"]\n[record]\nencrypt = {encrypt}\nkey_file = \"{own}\"\n"
+            );
+            Config::parse(&text).expect("it holds").0
+        };
+        let fault = without_key(&config(true), "belfry.toml").expect("a fault");
+        assert!(fault.error && fault.line == 4, "{fault}");
+        assert!(fault.to_string().contains("no call would be recorded"), "{fault}");
+        assert_eq!(without_key(&config(false), "belfry.toml"), None);
+        recording_keys::make(&key, false).expect("made");
+        assert_eq!(without_key(&config(true), "belfry.toml"), None);
     }
 
     /// What `belfry check` calls an error, in files that hold, and where an editor finds it.

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -28,6 +29,8 @@ const MAX_DEPTH: usize = 8;
 /// The most XML files in folders of the dialplan's directory, and their bytes in all.
 const MOST_BELOW: usize = 500;
 const MOST_BELOW_BYTES: usize = 32 << 20;
+/// Files of the dialplan that are looked at for whether somebody has edited one.
+const MOST_MARKED: usize = 5_000;
 /// The most entries of one such folder that are looked at.
 const MOST_ENTRIES: usize = 5_000;
 
@@ -136,6 +139,39 @@ impl From<&ConfigFile> for Source {
             None => Source::Usual,
         }
     }
+}
+
+/// A mark of what people have written: the configuration, its accounts and the dialplan. Another one: somebody has edited a file
+/// since. What programs write (designs of surveys, forms) is not in it.
+pub(super) fn mark(source: &Source, config: &Config) -> u64 {
+    let own = match source {
+        Source::Usual => Some(PathBuf::from(USUAL)),
+        Source::File(path) => Some(path.clone()),
+        Source::Text { .. } => None,
+    };
+    let mut hasher = DefaultHasher::new();
+    for path in own.into_iter().chain([accounts::path(config)]) {
+        fs::read(path).ok().hash(&mut hasher);
+    }
+    let mut folders = vec![config.dialplan.dir.clone()];
+    let mut left = MOST_MARKED;
+    while let Some(dir) = folders.pop() {
+        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+        let paths = entries.map(|entry| entry.path()).filter(|path| !is_hidden(path));
+        let mut paths: Vec<PathBuf> = paths.take(left).collect();
+        left -= paths.len();
+        paths.sort();
+        for path in paths {
+            match fs::metadata(&path) {
+                Ok(meta) if meta.is_dir() => folders.push(path),
+                Ok(meta) if meta.is_file() && meta.len() <= MOST_BELOW_BYTES as u64 => {
+                    (&path, fs::read(&path).ok()).hash(&mut hasher);
+                }
+                _ => path.hash(&mut hasher),
+            }
+        }
+    }
+    hasher.finish()
 }
 
 /// Reads everything. The error holds all faults, warnings among them.
@@ -622,6 +658,11 @@ fn designs(
     Ok(read)
 }
 
+/// What editors and copying programs put beside a file while they work (`.#care.toml`, `.care.toml.swp`) is none of the dialplan.
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
 /// The texts of all `*.toml` and `*.xml` of a directory itself, by path; `at_dir` makes a fault of what is
 /// wrong with the directory itself.
 fn dialplan_files(
@@ -635,6 +676,7 @@ fn dialplan_files(
     };
     let mut paths: Vec<PathBuf> =
         entries.filter_map(|e| Some(e.ok()?.path())).filter(is_plan).collect();
+    paths.retain(|path| !is_hidden(path));
     paths.sort();
     if paths.is_empty() {
         let what = "there is no *.toml and no *.xml in it: no call would find a route";
@@ -678,6 +720,7 @@ impl Below {
         let kind = |entry: fs::DirEntry| Some((entry.path(), entry.file_type().ok()?));
         let mut entries: Vec<_> =
             entries.filter_map(|entry| kind(entry.ok()?)).take(MOST_ENTRIES).collect();
+        entries.retain(|(path, _)| !is_hidden(path));
         entries.sort_by(|a, b| a.0.cmp(&b.0));
         for (path, kind) in entries {
             let is_xml = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("xml"));
@@ -753,6 +796,42 @@ mod tests {
     use super::*;
     use crate::base::{Now, Time, Wall};
     use crate::dialplan::{Entry, explain};
+
+    /// A program's design must not put what somebody is editing in force.
+    #[test]
+    fn what_people_edit_has_another_mark_and_what_programs_write_has_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let (own, plan) = (dir.path().join("belfry.toml"), dir.path().join("plan"));
+        let text = format!(
+            "[node]\ndata_dir = \"{0}\"\n[sip]\nlisten = [\"udp:127.0.0.1:5060\"]\n[dialplan]\ndir = \"{0}/plan\"\n",
+            dir.path().display()
+        );
+        let config = Config::parse(&text).unwrap().0;
+        let source = Source::File(own.clone());
+        fs::create_dir_all(plan.join("xml")).unwrap();
+        fs::create_dir_all(dir.path().join("surveys")).unwrap();
+        let mut seen = vec![mark(&source, &config)];
+        fs::write(dir.path().join("surveys/a.toml"), "x").unwrap();
+        assert_eq!(mark(&source, &config), seen[0]);
+        for path in [own, plan.join("a.toml"), plan.join("xml/b.xml"), accounts::path(&config)] {
+            fs::write(path, "edited").unwrap();
+            let now = mark(&source, &config);
+            assert!(!seen.contains(&now), "{seen:?}");
+            assert_eq!(mark(&source, &config), now);
+            seen.push(now);
+        }
+    }
+
+    /// A crash while somebody edits must not find a dialplan that does not hold.
+    #[test]
+    fn what_an_editor_puts_beside_a_file_is_none_of_the_dialplan() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a.toml"), "# a").unwrap();
+        fs::write(dir.path().join(".a.toml"), "half").unwrap();
+        std::os::unix::fs::symlink("nobody@host.1", dir.path().join(".#a.toml")).unwrap();
+        let texts = dialplan_files(dir.path(), |what| panic!("{what}")).unwrap();
+        assert_eq!(texts.len(), 1, "{texts:?}");
+    }
 
     /// Who starts without a file must not be greeted by faults of what we ship.
     #[test]

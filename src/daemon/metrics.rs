@@ -10,12 +10,16 @@
 //! Names of gateways, queues and workers are.
 
 use std::fmt::{Display, Write as _};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::SystemTime;
 
 use super::certificates;
 use super::orders::Operator;
+use crate::config::Config;
 use crate::engine::disk::space::space;
+use crate::record::retention::Space;
 use crate::switch::console::{AgentRow, GatewayRow, QueueRow, Status};
 use crate::switch::fact::{AlarmWhat, Fact, FactKind, Sound};
 use crate::switch::{Reply, Request};
@@ -26,6 +30,8 @@ const MOS: [u64; 7] = [200, 250, 300, 350, 380, 400, 420];
 const JITTER_US: [u64; 6] = [5_000, 10_000, 20_000, 40_000, 80_000, 160_000];
 /// Q.850's causes are of seven bits.
 const CAUSES: usize = 128;
+/// Files of a folder whose sizes are summed up at most.
+const MOST_FILES: usize = 10_000;
 /// Microseconds of a second, and milliseconds.
 const MICROS: f64 = 1e6;
 const MILLIS: f64 = 1e3;
@@ -207,35 +213,51 @@ impl Page {
     }
 }
 
-/// All figures at this moment. May take as long as the switch takes to answer.
+/// All figures at this moment. An exchange that does not answer is waited for once: a scrape has ten seconds.
 pub(super) fn text(operator: &Operator) -> String {
     let mut page = Page::default();
     let version = env!("CARGO_PKG_VERSION");
     page.family("info", "gauge", "The version that runs.");
     page.row("info", &[("version", version)], 1);
-    let status = match operator.ask(Request::Status) {
-        Some(Reply::Status(status)) => Some(status),
-        _ => None,
-    };
-    page.gauge("up", "Whether the exchange answers.", u8::from(status.is_some()));
-    if let Some(status) = status {
-        exchange(&mut page, &status, operator.config().record.enabled);
-    }
-    if let Some(Reply::Gateways(rows)) = operator.ask(Request::Gateways) {
-        gateways(&mut page, &rows);
-    }
-    if let Some(Reply::Agents(rows)) = operator.ask(Request::Agents) {
-        agents(&mut page, &rows);
-    }
-    if let Some(Reply::Queues(rows)) = operator.ask(Request::Queues) {
-        queues(&mut page, &rows);
-    }
+    let records = operator.config().record.enabled;
+    asked(&mut page, records, |request| operator.ask_if_room(request));
     tally(&mut page, &operator.figures.tally);
     workers(&mut page, operator);
     sockets(&mut page, operator);
     journal(&mut page, operator);
     machine(&mut page, operator);
     page.0
+}
+
+/// What the switch itself says, as far as it answers. `records`: whether calls are to be recorded at all.
+fn asked(page: &mut Page, records: bool, mut ask: impl FnMut(Request) -> Option<Reply>) {
+    let Some(Reply::Status(status)) = ask(Request::Status) else {
+        return page.gauge("up", "Whether the exchange answers.", 0);
+    };
+    page.gauge("up", "Whether the exchange answers.", 1);
+    exchange(page, &status, records);
+    let rest: [(Request, fn(&mut Page, Reply)); 3] = [
+        (Request::Gateways, |page, reply| {
+            if let Reply::Gateways(rows) = reply {
+                gateways(page, &rows);
+            }
+        }),
+        (Request::Agents, |page, reply| {
+            if let Reply::Agents(rows) = reply {
+                agents(page, &rows);
+            }
+        }),
+        (Request::Queues, |page, reply| {
+            if let Reply::Queues(rows) = reply {
+                queues(page, &rows);
+            }
+        }),
+    ];
+    for (request, show) in rest {
+        // One that hangs since answers the others no more.
+        let Some(reply) = ask(request) else { return };
+        show(page, reply);
+    }
 }
 
 /// `records`: whether calls are to be recorded at all.
@@ -438,10 +460,8 @@ fn journal(page: &mut Page, operator: &Operator) {
 /// Disk, certificates and this process.
 fn machine(page: &mut Page, operator: &Operator) {
     let config = operator.config();
-    if let Ok(space) = space(&config.recordings_dir()) {
-        page.gauge("disk_bytes", "The disk of recordings.", space.total);
-        page.gauge("disk_used_bytes", "What of it is in use.", space.used);
-    }
+    disks(page, &config);
+    stored(page, &config);
     let (material, _) = certificates::read(&config, "");
     let until =
         |at: SystemTime| at.duration_since(SystemTime::UNIX_EPOCH).ok().map(|t| t.as_secs());
@@ -467,11 +487,59 @@ fn machine(page: &mut Page, operator: &Operator) {
     }
 }
 
+/// Each disk once, by what it holds: the one of the journal refuses calls when it is full.
+fn disks(page: &mut Page, config: &Config) {
+    let (data, database) = (&config.node.data_dir, config.database());
+    let all = [
+        ("recordings", config.recordings_dir()),
+        ("journal", data.clone()),
+        ("database", database.parent().unwrap_or(data).to_owned()),
+    ];
+    let mut disks: Vec<(u64, String, Space)> = Vec::new();
+    for (holds, dir) in all {
+        let (Ok(meta), Ok(space)) = (std::fs::metadata(&dir), space(&dir)) else { continue };
+        match disks.iter_mut().find(|(id, ..)| *id == meta.dev()) {
+            Some((_, all, _)) => *all = format!("{all}, {holds}"),
+            None => disks.push((meta.dev(), holds.to_owned(), space)),
+        }
+    }
+    let size = ("disk_bytes", "gauge", "A disk, by what of Belfry's it holds.");
+    page.each(size, "holds", &disks, |(_, holds, space)| Some((holds.clone(), space.total)));
+    let used = ("disk_used_bytes", "gauge", "What of it is in use.");
+    page.each(used, "holds", &disks, |(_, holds, space)| Some((holds.clone(), space.used)));
+}
+
+/// Bytes on the disk by subsystem; recordings are too many to be counted at each scrape.
+fn stored(page: &mut Page, config: &Config) {
+    let (data, database) = (&config.node.data_dir, config.database());
+    let size = |path: &Path| std::fs::metadata(path).map_or(0, |meta| meta.len());
+    let within = |dir: &Path| -> u64 {
+        let entries = std::fs::read_dir(dir).into_iter().flatten().take(MOST_FILES);
+        entries.flatten().filter_map(|e| e.metadata().ok()).map(|meta| meta.len()).sum()
+    };
+    let beside = |end: &str| {
+        let mut name = database.as_os_str().to_owned();
+        name.push(end);
+        size(Path::new(&name))
+    };
+    let all = [
+        ("journal", within(&data.join("journal"))),
+        ("database", beside("") + beside("-wal") + beside("-shm")),
+        ("trace", within(&data.join("trace"))),
+        ("reports", within(&data.join("reports"))),
+    ];
+    let about = "Bytes on the disk, by subsystem; of recordings the disk itself says it.";
+    let of = ("stored_bytes", "gauge", about);
+    page.each(of, "subsystem", &all, |(name, bytes)| Some(((*name).to_owned(), *bytes)));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::{CallId, LegId, RecordingId, Wall};
     use crate::switch::fact::EndedBy;
+
+    const LISTEN: &str = "[sip]\nlisten = [\"udp:127.0.0.1:5060\"]\n";
 
     fn fact(kind: FactKind) -> Fact {
         Fact { seq: 1, wall: Wall(1), kind }
@@ -533,6 +601,41 @@ mod tests {
         has("belfry_recordings_faulty_total 1");
         has("belfry_alarm{alarm=\"database_away\"} 1");
         has("belfry_alarms_total{alarm=\"database_away\"} 2");
+    }
+
+    /// `belfry_up` has to arrive within a scrape's ten seconds, and each question may take three.
+    #[test]
+    fn an_exchange_that_does_not_answer_is_asked_once() {
+        let mut asked = 0;
+        let mut page = Page::default();
+        super::asked(&mut page, true, |_| {
+            asked += 1;
+            None
+        });
+        assert_eq!(asked, 1);
+        assert!(page.0.lines().any(|line| line == "belfry_up 0"), "{}", page.0);
+    }
+
+    #[test]
+    fn disks_are_told_once_each_and_bytes_by_subsystem() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = format!("[node]\ndata_dir = \"{}\"\n", dir.path().display());
+        let config = Config::parse(&format!("{text}{LISTEN}")).unwrap().0;
+        std::fs::create_dir_all(dir.path().join("journal")).unwrap();
+        std::fs::write(dir.path().join("journal/1"), [0; 70]).unwrap();
+        std::fs::write(dir.path().join("belfry.db"), [0; 50]).unwrap();
+        std::fs::write(dir.path().join("belfry.db-wal"), [0; 7]).unwrap();
+        let mut page = Page::default();
+        disks(&mut page, &config);
+        stored(&mut page, &config);
+        let lines = |start: &str| page.0.lines().filter(|line| line.starts_with(start)).count();
+        assert_eq!(lines("belfry_disk_bytes{holds=\"journal, database\"}"), 1, "{}", page.0);
+        assert!(page.0.contains("belfry_stored_bytes{subsystem=\"journal\"} 70"), "{}", page.0);
+        assert!(page.0.contains("belfry_stored_bytes{subsystem=\"database\"} 57"), "{}", page.0);
+        std::fs::create_dir_all(dir.path().join("recordings")).unwrap();
+        let mut page = Page::default();
+        disks(&mut page, &config);
+        assert!(page.0.contains("{holds=\"recordings, journal, database\"}"), "{}", page.0);
     }
 
     /// Whoever renames a figure renames it there too.

@@ -116,7 +116,8 @@ pub(super) struct Operator {
 /// One order at a time that changes what is in force.
 #[derive(Default)]
 struct Changing {
-    files: Mutex<()>,
+    /// With the mark of those that are in force.
+    files: Mutex<u64>,
     subscribers: Mutex<()>,
 }
 
@@ -133,6 +134,8 @@ impl Operator {
         let (next, began) = (AtomicU64::new(1), Instant::now());
         let tokens = Tokens::default();
         api::put_tokens(&tokens, &config);
+        let files = Mutex::new(files::mark(&source, &config));
+        let changing = Changing { files, ..Changing::default() };
         Operator {
             source,
             config: Mutex::new(config),
@@ -146,9 +149,16 @@ impl Operator {
             tokens,
             shelf: Shelf::default(),
             keys,
-            changing: Changing::default(),
+            changing,
             began,
         }
+    }
+
+    /// What people have edited since it came into force comes into force by their own order, never by a program's: whether
+    /// there is any.
+    pub(super) fn is_edited(&self) -> bool {
+        let config = self.config();
+        *self.changing.files.lock().expect("no holder panics") != files::mark(&self.source, &config)
     }
 
     /// The tokens in force.
@@ -191,11 +201,20 @@ impl Operator {
 
     /// Asks the switch; `None` when it does not answer in time.
     pub(super) fn ask(&self, request: Request) -> Option<Reply> {
+        self.ask_by(request, |input| self.inputs.tell(input))
+    }
+
+    /// The same for who must not wait for room, either: a hung exchange's queue is full.
+    pub(super) fn ask_if_room(&self, request: Request) -> Option<Reply> {
+        self.ask_by(request, |input| self.inputs.offer(input).is_ok())
+    }
+
+    fn ask_by(&self, request: Request, tell: impl FnOnce(Input) -> bool) -> Option<Reply> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, answer) = bounded(1);
         let then: Then = Box::new(move |reply| drop(sender.send(reply)));
         self.pending.0.lock().expect("no holder panics").insert(id, then);
-        let told = self.inputs.tell(Input::Console(RequestId(id), request));
+        let told = tell(Input::Console(RequestId(id), request));
         let reply = if told { answer.recv_timeout(PATIENCE).ok() } else { None };
         self.pending.0.lock().expect("no holder panics").remove(&id);
         reply
@@ -208,6 +227,10 @@ impl Operator {
         })?;
         let mut losses = check::losses(&loaded);
         losses.extend(loaded.without_sounds());
+        // Where one is known already it stays in use.
+        if self.keys.ring().ids().next().is_none() {
+            losses.extend(check::without_key(&loaded.config, &loaded.name));
+        }
         if !losses.is_empty() {
             return Err((losses.len(), lines(&losses)));
         }
@@ -218,16 +241,37 @@ impl Operator {
         }
     }
 
-    /// Reads everything anew and puts it in force, or nothing of it.
+    /// Reads everything anew and puts it in force, or nothing of it. Files with faults are an alarm until they are mended: what
+    /// runs goes on without them, and a start would not.
     pub(super) fn reload(&self) -> Answer {
-        let _one = self.changing.files.lock().expect("no holder panics");
+        self.put_files_in_force(|count, why| {
+            let first = why.lines().next().unwrap_or_default();
+            self.figures.alarms.files_refused(count, first);
+        })
+    }
+
+    /// The same for a program's design, which is taken back when it is refused.
+    pub(super) fn reload_for_program(&self) -> Answer {
+        self.put_files_in_force(|_, _| {})
+    }
+
+    /// `faulty`: how many faults there are, and which.
+    fn put_files_in_force(&self, faulty: impl FnOnce(usize, &str)) -> Answer {
+        let mut mark = self.changing.files.lock().expect("no holder panics");
+        // Before they are read: what is edited meanwhile counts as an edit.
+        let source = &self.source;
+        let marked = |config: &Config| files::mark(source, config);
+        let before = marked(&self.config());
         let refused = |faults: usize, why: String| {
             self.inputs.tell(Input::ReloadRefused(u32::try_from(faults).unwrap_or(u32::MAX)));
             Answer::refused(why)
         };
         let (loaded, clips) = match self.whole() {
             Ok(whole) => whole,
-            Err((count, why)) => return refused(count, format!("{why}nothing was changed")),
+            Err((count, why)) => {
+                faulty(count, &why);
+                return refused(count, format!("{why}nothing was changed"));
+            }
         };
         let mut config = self.config.lock().expect("no holder panics");
         let restart = config.needs_restart(&loaded.config);
@@ -250,6 +294,7 @@ impl Operator {
             return refused(1, format!("[log] level: {why}; nothing was changed"));
         }
         let without_keys = recording_keys::renew(&self.keys, &loaded.config);
+        let was = config.dialplan.dir.clone();
         *config = loaded.config.clone();
         self.figures.zone.put(files::zone_of(&config));
         api::put_tokens(&self.tokens, &config);
@@ -259,6 +304,9 @@ impl Operator {
         if !(self.inputs.clips(clips) && self.inputs.tell(reload)) {
             return Answer::refused("the exchange is about to stop");
         }
+        // Of another folder of the dialplan there is none from before.
+        let same = config.dialplan.dir == was;
+        *mark = if same { before } else { marked(&config) };
         self.figures.alarms.files(&[]);
         let notes = [without_keys, open_console(&config)];
         in_force(loaded.plan.route_count(), count, &loaded.warnings, notes)

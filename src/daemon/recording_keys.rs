@@ -73,6 +73,9 @@ pub(super) fn renew(keys: &Keys, config: &Config) -> Option<String> {
             keys.put(ring);
             None
         }
+        Err(why) if keys.ring().ids().next().is_none() => {
+            Some(format!("{why}: encrypted recordings cannot be read"))
+        }
         Err(why) => Some(format!("{why}; those that were known before stay in use")),
     }
 }

@@ -124,7 +124,7 @@ impl Appliance {
         let pending = Pending::default();
         let (trace, sealer) = (start_trace(&config), engine.sealer());
         let told = super::api::told(&config);
-        let alarms = Alarms::new(clock, &config);
+        let alarms = Alarms::new(clock, &config, store.run());
         alarms.files(&losses);
         let figures = figures((&sip, &engine, &store, trace.as_ref()), told_in, alarms);
         let senders = (events.clone(), told.as_ref().map(|(sender, _)| sender.clone()));
@@ -222,6 +222,8 @@ fn tell_faults(loaded: &Loaded, without: Option<Fault>) -> Vec<Fault> {
         tracing::error!("{loss}; the rest is in force");
     }
     losses.extend(without);
+    // Of its own line in the log.
+    losses.extend(check::without_key(&loaded.config, &loaded.name));
     losses
 }
 

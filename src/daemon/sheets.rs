@@ -25,7 +25,7 @@ use crate::api::hook::signature;
 use crate::base::Url;
 use crate::config::{Printer, Secret};
 use crate::net::http::{self, Failure, Request, Response};
-use crate::net::mail::{Letter, Post};
+use crate::net::mail::{Letter, NotSent, Post};
 use crate::switch::Input;
 use crate::switch::care::sheets::{SheetOut, Way};
 use crate::wire::ipp::{self, Outcome, PrintJob};
@@ -162,9 +162,19 @@ impl Sender {
     }
 
     async fn by_mail(&self, to: &[String], sheet: &SheetOut) -> Result<(), String> {
-        let (subject, text) = (sheet.subject.clone(), sheet.text.clone());
-        let put = self.post.put(Letter { to: to.to_vec(), subject, text });
-        match put.map_err(|why| why.to_string())?.await {
+        let (began, mut pause) = (Instant::now(), self.pause.0);
+        let put = loop {
+            let (subject, text) = (sheet.subject.clone(), sheet.text.clone());
+            match self.post.put(Letter { to: to.to_vec(), subject, text }) {
+                // Others' letters wait for a server that is away: there may be room in time.
+                Err(NotSent::Full) if began.elapsed() + pause <= sheet.retry_for => {
+                    sleep(pause).await;
+                    pause = (pause * 2).min(self.pause.1);
+                }
+                put => break put.map_err(|why| why.to_string())?,
+            }
+        };
+        match put.await {
             Ok(sent) => sent.map_err(|why| why.to_string()),
             // The exchange stops: nothing is known of it, and it is sent again at the start.
             Err(_) => std::future::pending().await,

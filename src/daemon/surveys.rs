@@ -337,6 +337,12 @@ impl Operator {
     pub(super) fn put_in_force(&self, path: &Path, text: Option<&str>) -> Result<(), Problem> {
         let cannot =
             |error: std::io::Error| Problem::unavailable(format!("{}: {error}", path.display()));
+        if self.is_edited() {
+            let what = "somebody has edited the configuration, its accounts or the dialplan since they came into force, and a \
+                        program does not put that into force: nothing was changed; an operator reloads first (belfry \
+                        console -e reload)";
+            return Err(Problem::conflict(what));
+        }
         if let Some(dir) = path.parent() {
             std::fs::create_dir_all(dir).map_err(cannot)?;
         }
@@ -350,7 +356,7 @@ impl Operator {
             None => std::fs::remove_file(path),
         };
         put(text.map(str::as_bytes)).map_err(cannot)?;
-        let answer = self.reload();
+        let answer = self.reload_for_program();
         if answer.ok {
             return Ok(());
         }

@@ -36,7 +36,7 @@ const MAX_DETAIL: usize = 500;
 /// An alarm.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Alarm {
-    /// Its number, from 1 since the start.
+    /// Its number, which no other has had since the last thousand starts.
     pub number: u32,
     /// What it is: a word such as `gateway_down`.
     pub what: String,
@@ -97,7 +97,39 @@ pub struct Board {
     sent: VecDeque<Time>,
 }
 
+/// Numbers that one start gives before those of the next begin.
+const OF_A_START: u32 = 1_000;
+/// Starts after which numbers come again.
+const STARTS: u32 = 1_000_000;
+
+impl Told {
+    /// What is told behind this; of what there is no room for it is counted how much.
+    pub fn add(&mut self, more: Told) {
+        for line in more.lines {
+            let same = self.lines.iter().filter(|one| one.alarm.what == line.alarm.what);
+            match same.count() < MOST_LINES {
+                true => self.lines.push(line),
+                false => *self.left_out.entry(line.alarm.what).or_default() += 1,
+            }
+        }
+        for (what, count) in more.left_out {
+            *self.left_out.entry(what).or_default() += count;
+        }
+    }
+
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.left_out.is_empty()
+    }
+}
+
 impl Board {
+    /// None stands, in the `nth` start, which gives its alarms numbers of its own: a letter of before names none of them.
+    pub fn of_start(nth: u32) -> Board {
+        let last = nth.saturating_sub(1) % STARTS * OF_A_START;
+        Board { last, ..Board::new() }
+    }
+
     /// None stands.
     pub fn new() -> Board {
         Board {
@@ -262,6 +294,36 @@ mod tests {
         assert_eq!(board.past().next().and_then(|alarm| alarm.over), Some(Wall(200_000)));
         board.raise(at(300), DOWN, "again", None);
         assert_eq!(told(board.letter(at(310).at, 12)), [(3, false)], "a number of its own");
+    }
+
+    /// `alarm ack 3` of last night's letter must not see to another alarm.
+    #[test]
+    fn numbers_of_before_a_start_are_no_other_s() {
+        let number = |nth: u32| {
+            let mut board = Board::of_start(nth);
+            board.raise(at(0), DOWN, "", None);
+            board.standing()[0].number
+        };
+        assert_eq!([number(1), number(2), number(17)], [1, 1_001, 16_001]);
+        assert_eq!(number(u32::MAX) % OF_A_START, 1);
+        let mut board = Board::of_start(2);
+        board.raise(at(0), DOWN, "", None);
+        assert!(board.ack(at(1), 1, "li").is_none());
+    }
+
+    #[test]
+    fn what_waits_for_a_receiver_is_bounded_by_kind() {
+        let mut waits = Told::default();
+        assert!(waits.is_empty());
+        for n in 0..MOST_LINES + 5 {
+            let mut board = Board::new();
+            board.raise(at(0), ("gateway_down", &n.to_string()), "", None);
+            waits.add(board.letter(at(10).at, 12).unwrap());
+        }
+        assert_eq!((waits.lines.len(), waits.left_out["gateway_down"]), (MOST_LINES, 5));
+        assert_eq!(waits.lines[0].alarm.about, "0", "the first stay");
+        waits.add(Told { lines: vec![], left_out: BTreeMap::from([("disk_full".into(), 2)]) });
+        assert_eq!(waits.left_out["disk_full"], 2);
     }
 
     #[test]

@@ -202,6 +202,7 @@ impl Journal {
 pub struct Store {
     journal: Journal,
     reports: Receiver<Report>,
+    run: u32,
     next_seq: u64,
     first_look: Option<Trouble>,
     stop: watch::Sender<bool>,
@@ -265,12 +266,17 @@ impl Store {
         let applier = spawn("store", Box::new(move || applier.run(look_tx)))?;
         let first_look = look.recv_timeout(FIRST_LOOK).ok().flatten();
         let journal = Journal { ring, state };
-        Ok(Store { journal, reports, next_seq, first_look, stop, writer, applier })
+        Ok(Store { journal, reports, run, next_seq, first_look, stop, writer, applier })
     }
 
     /// The end for the switch.
     pub fn journal(&self) -> Journal {
         self.journal.clone()
+    }
+
+    /// Which run of its journal this is, from 1.
+    pub fn run(&self) -> u32 {
+        self.run
     }
 
     /// The number that the first fact of this process gets.

@@ -10,11 +10,12 @@
 
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use tokio::sync::oneshot::error::TryRecvError;
 
 use super::certificates;
 use super::clock::Clock;
@@ -25,7 +26,7 @@ use crate::base::{Now, Wall};
 use crate::care::plan::Channel;
 use crate::config::Config;
 use crate::console::{Answer, render};
-use crate::net::mail::{Letter, MAX_TEXT, Post};
+use crate::net::mail::{Letter, MAX_TEXT, Outcome, Post};
 use crate::report::alarms::rules::{Happening, Rules, What};
 use crate::report::alarms::{Alarm, Board, Line, Told};
 use crate::switch::Input;
@@ -49,15 +50,52 @@ pub(super) struct Alarms {
 
 struct State {
     board: Board,
+    /// What each receiver is still to be told.
+    letters: BTreeMap<String, Waiting>,
     rules: Rules,
     /// How long a missed check-in may be nobody's.
     unattended_after: Duration,
 }
 
+/// What one receiver is to be told. One letter to each is on its way at most: a server that is away for a week must not leave
+/// the post full, and one receiver whose server takes nothing must not keep the others from hearing.
+#[derive(Default)]
+struct Waiting {
+    told: Told,
+    on_way: Option<Outcome>,
+    /// That the post takes none has been said.
+    said: bool,
+}
+
+impl Waiting {
+    /// Sends what waits, if nothing is on its way and the post has room; else it waits on.
+    fn send(&mut self, written: impl FnOnce(&Told) -> Letter, post: &Post) {
+        if self.on_way.as_mut().is_some_and(|on_way| on_way.try_recv() == Err(TryRecvError::Empty))
+        {
+            return;
+        }
+        self.on_way = None;
+        if self.told.is_empty() {
+            return;
+        }
+        match post.put(written(&self.told)) {
+            Ok(on_way) => {
+                (self.on_way, self.told, self.said) = (Some(on_way), Told::default(), false);
+            }
+            Err(why) if !std::mem::replace(&mut self.said, true) => {
+                tracing::error!("a letter of {} alarms waits: {why}", self.told.lines.len());
+            }
+            Err(_) => {}
+        }
+    }
+}
+
 impl Alarms {
-    pub(super) fn new(clock: Clock, config: &Config) -> Arc<Alarms> {
+    /// `nth`: which start this is.
+    pub(super) fn new(clock: Clock, config: &Config, nth: u32) -> Arc<Alarms> {
         let unattended_after = config.alarm.check_in_unattended;
-        let state = State { board: Board::new(), rules: Rules::default(), unattended_after };
+        let (board, letters) = (Board::of_start(nth), BTreeMap::new());
+        let state = State { board, letters, rules: Rules::default(), unattended_after };
         Arc::new(Alarms { state: Mutex::new(state), clock })
     }
 
@@ -156,6 +194,11 @@ impl Alarms {
         self.with(|state, _| state.rules.files(faults.len(), &first));
     }
 
+    /// A reload was refused for so many faults: the files are not those in force, and the next start would have them.
+    pub(super) fn files_refused(&self, count: usize, first: &str) {
+        self.with(|state, _| state.rules.files(count, first));
+    }
+
     /// Says to the switch what it has room for.
     fn tell(&self, inputs: &Inputs) {
         self.with(|state, _| {
@@ -174,13 +217,23 @@ impl Alarms {
 
     /// Sends what is due as a letter.
     fn write(&self, config: &Config, zone: &TimeZone, post: &Post) {
-        let Some(to) = &config.alarm.mail else { return };
         let most = config.alarm.letters_per_hour as usize;
-        let Some(told) = self.with(|state, now| state.board.letter(now.at, most)) else { return };
-        let letter = letter(config, zone, to.iter().map(ToString::to_string).collect(), &told);
-        if let Err(why) = post.put(letter) {
-            tracing::error!("a letter of {} alarms is left out: {why}", told.lines.len());
+        let all = config.alarm.mail.iter().flatten().map(ToString::to_string);
+        let to: BTreeSet<String> = all.collect();
+        // The switch's thread waits for this lock: letters are written outside it.
+        let mut letters = self.with(|state, now| {
+            state.letters.retain(|one, _| to.contains(one));
+            let told = if to.is_empty() { None } else { state.board.letter(now.at, most) };
+            for one in to {
+                let waiting = state.letters.entry(one).or_default();
+                told.iter().for_each(|told| waiting.told.add(told.clone()));
+            }
+            std::mem::take(&mut state.letters)
+        });
+        for (one, waiting) in &mut letters {
+            waiting.send(|told| letter(config, zone, vec![one.clone()], told), post);
         }
+        self.with(|state, _| state.letters = letters);
     }
 
     /// `show alarms`.
@@ -367,6 +420,7 @@ impl Operator {
 mod tests {
     use super::*;
     use crate::base::CallId;
+    use crate::net::mail::{Encryption, Mailer, Server};
     use crate::switch::care::sheets::SheetOf;
 
     fn fact(kind: FactKind) -> Fact {
@@ -382,7 +436,7 @@ mod tests {
                     [mail]\nserver = \"127.0.0.1\"\nfrom = \"a@b.example\"\n\
                     [alarm]\nmail = [\"night@care.example\"]\n";
         let (config, _) = Config::parse(text).unwrap();
-        (Alarms::new(Clock::start(), &config), config)
+        (Alarms::new(Clock::start(), &config, 1), config)
     }
 
     fn said(alarms: &Alarms) -> Vec<(AlarmWhat, bool)> {
@@ -422,6 +476,12 @@ mod tests {
         let raised = alarms.with(|state, _| state.rules.next_said()).unwrap();
         assert_eq!(raised.detail, "plan.toml:3:1: error: there is no queue 'care' (+1)");
         alarms.files(&[]);
+        alarms.files(&[]);
+        assert_eq!(said(&alarms), [(AlarmWhat::FilesFaulty, false)]);
+        // A reload that is refused: a start would have these files.
+        alarms.files_refused(2, "plan.toml:1:1: error: half a table");
+        let raised = alarms.with(|state, _| state.rules.next_said()).unwrap();
+        assert_eq!(raised.detail, "plan.toml:1:1: error: half a table (+1)");
         alarms.files(&[]);
         assert_eq!(said(&alarms), [(AlarmWhat::FilesFaulty, false)]);
     }
@@ -660,6 +720,48 @@ mod tests {
         {
             assert!(letter.text.contains(part), "{part}: {}", letter.text);
         }
+    }
+
+    /// A post that is full, or has no server, costs no alarm; one letter to each is on its way at most.
+    #[tokio::test]
+    async fn what_the_post_does_not_take_is_told_later() {
+        let (alarms, config) = alarms();
+        let post = Post::new(tokio::runtime::Handle::current());
+        let mut waiting = Waiting::default();
+        let told = |what, detail: &str| {
+            alarms.take(&alarm(what, true, detail));
+            alarms.with(|state, _| state.board.letter(crate::base::Time::NEVER, 100)).unwrap()
+        };
+        let write =
+            |told: &Told| letter(&config, &TimeZone::UTC, vec!["night@care.example".into()], told);
+        waiting.told.add(told(AlarmWhat::GatewayDown, "e1-a"));
+        waiting.send(write, &post);
+        waiting.send(write, &post);
+        assert_eq!((waiting.told.lines.len(), waiting.on_way.is_some()), (1, false), "no server");
+        // One that nobody answers at: the letter is on its way.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = Server {
+            host: "127.0.0.1".into(),
+            port,
+            tls: Encryption::None,
+            ca: None,
+            hello: "care.example".into(),
+            from: "a@b.example".into(),
+            login: None,
+            pause: Duration::from_secs(60),
+            retry_for: Duration::from_secs(600),
+        };
+        post.renew(Some(Mailer::new(&server).unwrap()));
+        waiting.send(write, &post);
+        assert_eq!((waiting.told.lines.len(), waiting.on_way.is_some()), (0, true));
+        waiting.told.add(told(AlarmWhat::DiskFull, "92 %"));
+        waiting.send(write, &post);
+        assert_eq!(waiting.told.lines.len(), 1, "behind the first");
+        // What became of the first is known: the next goes.
+        waiting.on_way = Some(tokio::sync::oneshot::channel().1);
+        waiting.send(write, &post);
+        assert_eq!((waiting.told.lines.len(), waiting.on_way.is_some()), (0, true));
     }
 
     #[test]

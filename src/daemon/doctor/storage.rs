@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::daemon::files::{self, Loaded};
 use crate::daemon::recording_keys;
 use crate::engine::disk::space::space;
-use crate::store::database::Database;
+use crate::store::database::{Database, Trouble};
 
 /// Bytes of a call's recording in an hour: two channels of A-law.
 const HOUR: u64 = 2 * 8_000 * 3_600;
@@ -109,11 +109,27 @@ pub(super) fn rights(config: &Config, own: Option<&Path>) -> Vec<Finding> {
     all.filter(open).map(told).collect()
 }
 
+/// Keys whose texts are for nobody else.
+const SECRET: [&str; 5] = ["password", "pin", "token", "secret", "hook_secret"];
+
+/// Whether a configuration holds one itself, however deep in its tables; of one that is no TOML its lines are looked at.
 fn has_password(text: &str) -> bool {
-    text.lines().any(|line| {
-        let key = line.split_once('=').map_or("", |(key, _)| key.trim());
-        key == "password" || key == "pin" || key == "token"
-    })
+    fn within(value: &toml::Value) -> bool {
+        match value {
+            toml::Value::Array(all) => all.iter().any(within),
+            toml::Value::Table(table) => table.iter().any(|(key, value)| {
+                value.is_str() && SECRET.contains(&key.as_str()) || within(value)
+            }),
+            _ => false,
+        }
+    }
+    match text.parse::<toml::Table>() {
+        Ok(table) => within(&toml::Value::Table(table)),
+        Err(_) => text.lines().any(|line| {
+            let key = line.split_once('=').map_or("", |(key, _)| key.trim());
+            SECRET.contains(&key)
+        }),
+    }
 }
 
 /// How the records' file is; `whole`: it is read from end to end.
@@ -135,13 +151,34 @@ fn database(path: &Path, whole: bool) -> Finding {
             "records",
             format!("{} opens; --records reads all of it for damage", path.display()),
         ),
-        Err(trouble) => Finding::error(
-            "records",
-            trouble.to_string(),
-            "stop Belfry and put a sound copy in its place (belfry restore --only store FILE): records written \
-             since that copy was made are not in it, but for those that the journal still holds; to begin with a new \
-             one move it away, with its -wal and -shm",
+        Err(trouble) => {
+            let remedy = remedy(&trouble, path);
+            Finding::error("records", trouble.to_string(), remedy)
+        }
+    }
+}
+
+/// A sound file is never to be put aside for what another remedy mends.
+fn remedy(trouble: &Trouble, path: &Path) -> String {
+    let path = path.display();
+    match trouble {
+        Trouble::Damaged(..) => {
+            "stop Belfry and put a sound copy in its place (belfry restore --only store FILE): records written since that copy \
+             was made are not in it, but for those that the journal still holds. Only where there is no copy, move it away with \
+             its -wal and -shm: of what was in it the new one has the subscribers alone, by subscribers.copy"
+                .to_owned()
+        }
+        Trouble::Away(..) => format!(
+            "the file may be sound: leave it where it is. 'lsof {path}' names who holds it; 'ls -l {path}*' says whose it and its \
+             -wal and -shm are: Belfry's user has to own them (chown)"
         ),
+        Trouble::NewerSchema { .. } => {
+            "the file is sound: install the later version that wrote it (apt install ./belfry.deb)".to_owned()
+        }
+        Trouble::NoCopy(..) => "make room; the file is sound".to_owned(),
+        Trouble::OlderSchema { .. } => "systemctl restart belfry".to_owned(),
+        Trouble::Foreign(..) => "set another [store] url, or move what does not belong there".to_owned(),
+        Trouble::Refused(..) => "look at the log (journalctl -u belfry); the file is sound".to_owned(),
     }
 }
 
@@ -212,6 +249,33 @@ mod tests {
         fs::write(&path, [7; 5_000]).unwrap();
         assert_eq!(database(&path, false).state, State::Error);
         assert_eq!(database(&path, true).state, State::Error);
+        assert!(database(&path, true).remedy.contains("belfry restore --only store"));
+    }
+
+    /// At three in the morning nobody is to put last night's copy over a sound store.
+    #[test]
+    fn a_store_that_is_only_away_or_newer_is_not_to_be_replaced() {
+        let path = Path::new("/var/lib/belfry/belfry.db");
+        let own = || path.to_owned();
+        let damaged = remedy(&Trouble::Damaged(own(), "x".into()), path);
+        assert!(damaged.contains("belfry restore --only store"), "{damaged}");
+        for trouble in [
+            Trouble::Away(own(), "database is locked".into()),
+            Trouble::NewerSchema { path: own(), found: 26, known: 25 },
+            Trouble::OlderSchema { path: own(), found: 24, known: 25 },
+            Trouble::Foreign(own()),
+            Trouble::NoCopy(own(), "no room".into()),
+            Trouble::Refused("x".into()),
+        ] {
+            let remedy = remedy(&trouble, path);
+            assert!(!remedy.contains("restore") && !remedy.is_empty(), "{trouble:?}: {remedy}");
+        }
+        // One whose file may not be opened.
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().join("belfry.db");
+        fs::create_dir(&at).unwrap();
+        let found = database(&at, false);
+        assert!(found.state == State::Error && !found.remedy.contains("restore"), "{found:?}");
     }
 
     #[test]
@@ -237,6 +301,21 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         let [open] = &rights(&config(true), None)[..] else { panic!("not one finding") };
         assert!(open.found.contains("every user may read it"), "{open:?}");
+    }
+
+    #[test]
+    fn passwords_are_seen_wherever_they_stand() {
+        for text in [
+            "[[webhook]]\nname = \"a\"\nsecret = \"tea\"\n",
+            "phone = [{ number = \"1\", password = \"x\" }]\n",
+            "[mail]\npassword=\"x\"\n",
+            "[[agent]\nbroken\npin = \"1234\"\n",
+        ] {
+            assert!(has_password(text), "{text}");
+        }
+        for text in ["[[phone]]\npassword_file = \"/x\"\n", "[a.secret]\nb = 1\n", ""] {
+            assert!(!has_password(text), "{text}");
+        }
     }
 
     #[test]
