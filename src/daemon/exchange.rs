@@ -1,7 +1,7 @@
 //! The switch's thread: inputs in, time told, outputs carried out in their order.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
@@ -84,6 +84,8 @@ pub(super) struct Inputs {
 struct Bell {
     sleeps: AtomicBool,
     thread: OnceLock<Thread>,
+    /// How many inputs the switch's thread has gone through.
+    taken: AtomicU64,
 }
 
 impl Bell {
@@ -127,6 +129,10 @@ impl Inputs {
             ) => Err(*input),
             Err(_) => unreachable!("an input was sent"),
         }
+    }
+    /// How many inputs the switch has gone through: of one that hangs it stays.
+    pub(super) fn taken(&self) -> u64 {
+        self.bell.taken.load(Ordering::Relaxed)
     }
     /// Tells the switch, however long that takes. `false`: there is no switch any more.
     pub(super) fn tell(&self, input: Input) -> bool {
@@ -232,6 +238,7 @@ fn turn(
             Message::Stop => return false,
         }
         taken += 1;
+        queue.bell.taken.fetch_add(1, Ordering::Relaxed);
         if taken < BATCH {
             next = queue.messages.try_recv().ok();
         }

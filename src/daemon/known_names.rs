@@ -8,8 +8,9 @@
 //!
 //! A file that cannot be read costs nothing but that knowledge.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -20,6 +21,8 @@ use crate::trunk::Known;
 const FILE: &str = "names.json";
 /// A file of more bytes is not ours: some hundred names have 100 kB.
 const MOST_BYTES: u64 = 4 << 20;
+/// How often a file that could not be written is tried.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// The way to the file.
 pub(super) struct KnownNames(watch::Sender<Vec<Known>>);
@@ -64,19 +67,34 @@ fn read_file(path: &Path) -> Result<Vec<Known>, String> {
 /// Writes the newest whenever there is another.
 async fn keep(path: PathBuf, mut newest: watch::Receiver<Vec<Known>>) {
     while newest.changed().await.is_ok() {
-        let known = newest.borrow_and_update().clone();
-        let to = path.clone();
-        let written = tokio::task::spawn_blocking(move || write(&to, &known)).await;
-        if let Ok(Err(error)) = written {
-            tracing::warn!("{}: {error}; it is tried again with the next news", path.display());
+        let mut told = false;
+        loop {
+            let known = newest.borrow_and_update().clone();
+            let to = path.clone();
+            let written = tokio::task::spawn_blocking(move || write(&to, &known)).await;
+            let Ok(Err(error)) = written else { break };
+            if !std::mem::replace(&mut told, true) {
+                let path = path.display();
+                tracing::warn!(
+                    "{path}: {error}; it is tried again each minute, and with each news"
+                );
+            }
+            // Gone, or news: both go on at once.
+            if let Ok(Err(_)) = tokio::time::timeout(AGAIN, newest.changed()).await {
+                return;
+            }
         }
     }
 }
 
+/// Whole or not at all, over a power cut as well: for that it is kept.
 fn write(path: &Path, known: &[Known]) -> std::io::Result<()> {
     let part = path.with_extension("part");
-    std::fs::write(&part, serde_json::to_vec(known)?)?;
-    std::fs::rename(&part, path)
+    let mut file = std::fs::File::create(&part)?;
+    file.write_all(&serde_json::to_vec(known)?)?;
+    file.sync_all()?;
+    std::fs::rename(&part, path)?;
+    path.parent().map_or(Ok(()), |dir| std::fs::File::open(dir)?.sync_all())
 }
 
 #[cfg(test)]

@@ -64,10 +64,22 @@ fn interval(watchdog: Option<Duration>) -> Option<Duration> {
 pub(super) async fn feed(operator: Arc<Operator>) {
     let Some(every) = interval(sd_notify::watchdog_enabled()) else { return };
     let ask = || {
-        let answer = operator.ask_within(Request::Status, PATIENCE);
-        async move { answer.await.is_some() }
+        let (inputs, answer) =
+            (operator.inputs().clone(), operator.ask_within(Request::Status, PATIENCE));
+        let taken = inputs.taken();
+        async move { lives(answer.await.is_some(), || inputs.taken() != taken).await }
     };
     feeding(every, ask, || tell(&[NotifyState::Watchdog])).await;
+}
+
+/// Whether the exchange lives, by whether it has answered. One that has not may have had no room for the question: in a flood
+/// it lives as long as it goes on through what waits.
+async fn lives(answered: bool, goes_on: impl Fn() -> bool) -> bool {
+    if answered || goes_on() {
+        return true;
+    }
+    tokio::time::sleep(LEAST).await;
+    goes_on()
 }
 
 /// Asks again and again, whether or not the questions before are answered, and feeds on each answer.
@@ -133,6 +145,15 @@ mod tests {
         let all = feeding(EVERY, ask, note);
         assert!(tokio::time::timeout(Duration::from_secs(seconds), all).await.is_err());
         fed.into_inner().unwrap()
+    }
+
+    /// Fifteen seconds of a full queue must not end a living exchange with all its calls.
+    #[tokio::test(start_paused = true)]
+    async fn one_that_has_no_room_for_a_question_lives_as_long_as_it_goes_on() {
+        assert!(lives(true, || false).await);
+        assert!(!lives(false, || false).await);
+        let began = Instant::now();
+        assert!(lives(false, || began.elapsed() >= LEAST).await);
     }
 
     #[tokio::test(start_paused = true)]

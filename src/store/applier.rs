@@ -212,7 +212,10 @@ impl Applier {
                         return Err(Trouble::Away(self.database.clone(), why));
                     }
                     tracing::error!(seq = at.seq, why, "the database refuses a fact");
-                    let _ = self.reports.try_send(Report::FactRefused { seq: at.seq, why });
+                    // Many at once must leave room for what an alarm hangs on.
+                    if self.reports.len() < self.reports.capacity().map_or(0, |most| most / 2) {
+                        let _ = self.reports.try_send(Report::FactRefused { seq: at.seq, why });
+                    }
                 }
                 Err((trouble, None)) => return Err(trouble),
             }

@@ -2,6 +2,7 @@
 //! What was there stays, with `.before-restore` behind its name (or `.before-restore-2` and so on), and is asked for
 //! first. Or everything below another directory, to look at it.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{IsTerminal, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, fchown, lchown};
@@ -21,6 +22,8 @@ use crate::store::{database::Database, segment};
 
 /// The longest list, bytes.
 const LONGEST_LIST: u64 = 16 << 20;
+/// Files of a folder that are looked at for what is not in the back-up.
+const MOST_BESIDE: usize = 5_000;
 /// Bytes that are read at once.
 const PIECE: usize = 64 << 10;
 
@@ -98,6 +101,15 @@ fn run(args: &Restore) -> Result<(), String> {
     parts.iter().for_each(|(_, part)| drop(fs::remove_file(part)));
     moved?;
     say(args, &manifest, &chosen, true);
+    let newer = beyond(&chosen, &manifest, &places);
+    if !newer.is_empty() {
+        let count = files::counted(newer.len(), "file");
+        eprintln!(
+            "belfry: {count} of plans, surveys and forms that the back-up does not have lie beside those put back, and would \
+             be in force with them: move away what is not to be, then 'belfry check':"
+        );
+        newer.iter().for_each(|path| eprintln!("  {}", path.display()));
+    }
     let count = files::counted(chosen.len(), "file");
     match &args.to {
         _ if args.json => {}
@@ -109,6 +121,22 @@ fn run(args: &Restore) -> Result<(), String> {
         ),
     }
     Ok(())
+}
+
+/// What lies in folders of the configuration that was put back and is not in the back-up: made later, or by somebody else.
+fn beyond(chosen: &[&Entry], manifest: &Manifest, places: &Places<'_>) -> Vec<PathBuf> {
+    let is_plan = |path: &Path| path.extension().is_some_and(|end| end == "toml" || end == "xml");
+    let plans = chosen.iter().filter(|e| e.what == What::Configuration && is_plan(&e.path));
+    let folders: BTreeSet<PathBuf> =
+        plans.filter_map(|entry| Some(places.of(entry).parent()?.to_owned())).collect();
+    let known: BTreeSet<PathBuf> = manifest.files.iter().map(|entry| places.of(entry)).collect();
+    let within =
+        |dir: &PathBuf| fs::read_dir(dir).into_iter().flatten().flatten().take(MOST_BESIDE);
+    let all = folders.iter().flat_map(within).map(|file| file.path());
+    let mut newer: Vec<PathBuf> =
+        all.filter(|path| is_plan(path) && path.is_file() && !known.contains(path)).collect();
+    newer.sort();
+    newer
 }
 
 /// What the back-up holds, for a person.
@@ -698,6 +726,15 @@ mod tests {
         assert_eq!(fs::read_to_string(at("plan/a.toml")).unwrap(), "# a plan");
         assert_eq!(fs::read_to_string(at("secret")).unwrap(), "geheim");
         assert_eq!(fs::read_to_string(at("plan/a.toml.before-restore")).unwrap(), "# another plan");
+        // What was made since is named: a mixture of both would be in force.
+        fs::write(at("plan/later.toml"), "# since").unwrap();
+        fs::write(at("plan/later.txt"), "no plan").unwrap();
+        let manifest = look(&tar).unwrap();
+        let all: Vec<&Entry> = manifest.files.iter().collect();
+        let places = Places { below: None };
+        assert_eq!(beyond(&all, &manifest, &places), [at("plan/later.toml")]);
+        let store: Vec<&Entry> = all.iter().copied().filter(|e| e.what == What::Store).collect();
+        assert_eq!(beyond(&store, &manifest, &places), Vec::<PathBuf>::new());
         let parts = fs::read_dir(at("plan")).unwrap().flatten();
         assert_eq!(parts.filter(|e| e.path().to_string_lossy().contains("part")).count(), 0);
     }

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The files are what is known of it: one that is there is not made again, one that is not and is due is. They are whole
-//! or not there. What a report has in it is [`super`]'s, when it is due `report::schedule`'s.
+//! or not there. A report's letter is kept beside it until it is known what became of it, over a restart as well. What a report has in it is [`super`]'s, when it is due `report::schedule`'s.
 #![allow(clippy::disallowed_methods, reason = "this floor owns the files")]
 
 use std::collections::BTreeMap;
@@ -44,6 +44,9 @@ const BEHIND: Duration = Duration::from_secs(2);
 const EARLIEST: i64 = 1_704_067_200_000;
 /// Files of one report that are looked at: more than are made in ten years.
 const MOST_FILES: usize = 10_000;
+/// What a letter's file ends in until it is known what became of it, and how many of a report are sent at a start.
+const LETTER: &str = "letter";
+const MOST_LETTERS: usize = 50;
 
 /// A report that is kept.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
@@ -62,6 +65,12 @@ pub(in crate::daemon) struct Made {
 pub(in crate::daemon) async fn run(operator: Arc<Operator>, journal: Journal) {
     // Why each could not be made, as it was told.
     let mut troubles: BTreeMap<String, String> = BTreeMap::new();
+    let config = operator.config();
+    for own in config.reports.iter().filter(|own| own.mail.is_some()) {
+        for path in unsent(&folder(&config, own)) {
+            send_kept(&operator, own, &path);
+        }
+    }
     loop {
         let config = operator.config();
         let zone = zone_of(&config);
@@ -100,11 +109,14 @@ async fn keep_up(
             caught_up(journal).await;
             let path = folder.join(format!("{}.{format}", span.label));
             let first = format == formats(own)[0];
+            let of_letter = folder.join(format!("{}.{LETTER}", span.label));
             let letter = make(config, own, (span, format), zone, &path).await?;
             tracing::info!("report {} is made: {}", own.name, path.display());
-            if first && let Some(to) = &own.mail {
-                let to = to.iter().map(ToString::to_string).collect();
-                send(operator, &own.name.to_string(), Letter { to, ..letter });
+            if first && own.mail.is_some() {
+                let text = serde_json::json!({ "subject": letter.subject, "text": letter.text });
+                put(&of_letter, text.to_string().as_bytes())
+                    .map_err(|error| format!("{}: {error}", of_letter.display()))?;
+                send_kept(operator, own, &of_letter);
             }
         }
         remove_old(config, own, format, zone)?;
@@ -211,17 +223,47 @@ fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::File::open(folder)?.sync_all()
 }
 
-fn send(operator: &Arc<Operator>, name: &str, letter: Letter) {
-    match operator.post().put(letter) {
+/// Letters of before that the last run did not come to the end of, the oldest first.
+fn unsent(folder: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.path());
+    let is_letter = |path: &PathBuf| path.extension().is_some_and(|end| end == LETTER);
+    let mut all: Vec<PathBuf> = files.filter(is_letter).take(MOST_LETTERS).collect();
+    all.sort();
+    all
+}
+
+/// What a kept letter says.
+fn letter_of(path: &Path) -> io::Result<Letter> {
+    let kept: serde_json::Value = serde_json::from_slice(&fs::read(path)?)?;
+    let of = |key: &str| kept[key].as_str().unwrap_or_default().to_owned();
+    Ok(Letter { to: Vec::new(), subject: of("subject"), text: of("text") })
+}
+
+/// Sends a letter that is kept, until its outcome is known: the next start sends one of which that is not.
+fn send_kept(operator: &Arc<Operator>, own: &config::Report, path: &Path) {
+    let name = own.name.to_string();
+    let letter = match letter_of(path) {
+        Ok(letter) => letter,
+        Err(error) => {
+            tracing::error!("report {name}: {}: {error}: its letter is not sent", path.display());
+            return;
+        }
+    };
+    let to = own.mail.iter().flatten().map(ToString::to_string).collect();
+    let path = path.to_owned();
+    match operator.post().put(Letter { to, ..letter }) {
         Ok(outcome) => {
-            let name = name.to_owned();
             tokio::spawn(async move {
-                if let Ok(Err(why)) = outcome.await {
+                let Ok(sent) = outcome.await else { return };
+                if let Err(why) = sent {
                     tracing::error!("report {name}: its letter is not sent: {why}; it is kept");
                 }
+                let _ = fs::remove_file(path);
             });
         }
-        Err(why) => tracing::error!("report {name}: its letter is not sent: {why}; it is kept"),
+        Err(why) => tracing::error!(
+            "report {name}: its letter is not sent: {why}; the report is kept, and the next start tries the letter again"
+        ),
     }
 }
 
@@ -375,6 +417,29 @@ mod tests {
             dir.display()
         );
         Config::parse(&text).unwrap_or_else(|faults| panic!("{faults:#?}")).0
+    }
+
+    #[test]
+    fn a_letter_that_the_last_run_did_not_send_is_there_for_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(unsent(dir.path()), Vec::<PathBuf>::new());
+        let letter = json!({ "subject": "[care-1] daily 2026-11-22", "text": "a\nb" });
+        for name in ["2026-11-23", "2026-11-22"] {
+            let path = dir.path().join(format!("{name}.{LETTER}"));
+            put(&path, letter.to_string().as_bytes()).unwrap();
+        }
+        put(&dir.path().join("2026-11-22.csv"), b"x").unwrap();
+        let all = unsent(dir.path());
+        assert_eq!(all.len(), 2);
+        assert!(all[0].ends_with("2026-11-22.letter"), "{all:?}");
+        let read = letter_of(&all[0]).unwrap();
+        assert_eq!(
+            (read.subject.as_str(), read.text.as_str()),
+            ("[care-1] daily 2026-11-22", "a\nb")
+        );
+        fs::write(&all[0], "{").unwrap();
+        assert!(letter_of(&all[0]).is_err());
+        assert_eq!(of_format(dir.path(), ReportFormat::Csv).unwrap().len(), 1);
     }
 
     #[test]
