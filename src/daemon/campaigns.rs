@@ -284,7 +284,8 @@ async fn import(config: &Config, name: &str, path: &Path, dry_run: bool) -> Resu
         read.refused,
         read.twice
     );
-    Ok(!dry_run && done.added > 0)
+    // Told in any case: a campaign that has come since has none of what is on the list already.
+    Ok(!dry_run)
 }
 
 async fn records(config: &Config) -> Result<Records, String> {
@@ -379,10 +380,9 @@ async fn report(
     name: Option<&str>,
     (days, agents, as_json): (u32, bool, bool),
 ) -> Result<bool, String> {
-    let (from, offset) = span(zone, days)?;
-    let span = (from, i64::MAX);
+    let span = (since(zone, days)?, i64::MAX);
     let records = records(config).await?;
-    let rows = records.campaign_figures(name, span, offset, agents).await;
+    let rows = records.campaign_figures(name, span, zone, agents).await;
     let rows = rows.map_err(|trouble| trouble.to_string())?;
     if as_json {
         let all: Vec<_> = rows.iter().map(figures_json).collect();
@@ -497,21 +497,21 @@ pub(super) async fn wanted(operator: Arc<Operator>, wanted: Wanted) -> Result<Va
         }
         Wanted::Figures { campaign, days, agents } => {
             let zone = operator.zone();
-            let (from, offset) = span(&zone, *days).map_err(Problem::unavailable)?;
-            let rows = records.campaign_figures(Some(campaign), (from, i64::MAX), offset, *agents);
+            let from = since(&zone, *days).map_err(Problem::unavailable)?;
+            let rows = records.campaign_figures(Some(campaign), (from, i64::MAX), &zone, *agents);
             Ok(rows.await.map_err(away)?.iter().map(figures_json).collect())
         }
         Wanted::Clear { .. } => Err(Problem::conflict("it is done above")),
     }
 }
 
-/// From when the last days are, today with them, and how far the zone is before Greenwich: milliseconds.
-fn span(zone: &TimeZone, days: u32) -> Result<(i64, i64), String> {
+/// From when the last days are, today with them: milliseconds since 1970.
+fn since(zone: &TimeZone, days: u32) -> Result<i64, String> {
     let now = Timestamp::from_millisecond(Clock::start().now().wall.0).unwrap_or_default();
     let today = now.to_zoned(zone.clone());
     let first = today.date().saturating_sub(jiff::Span::new().days(i64::from(days) - 1));
     let from = first.to_zoned(zone.clone()).map_err(|error| error.to_string())?;
-    Ok((from.timestamp().as_millisecond(), i64::from(today.offset().seconds()) * 1_000))
+    Ok(from.timestamp().as_millisecond())
 }
 
 /// Tells the exchange what the records have of campaigns: lists in pieces, so that no call waits for them. `start`:

@@ -1,6 +1,6 @@
 //! What operators order, carried out: questions go to the switch, files are read here.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -242,12 +242,25 @@ impl Operator {
     }
 
     /// Reads everything anew and puts it in force, or nothing of it. Files with faults are an alarm until they are mended: what
-    /// runs goes on without them, and a start would not.
+    /// runs goes on without them, and a start would not. A campaign that comes by it may have numbers, and others that
+    /// nobody may call: the exchange is told. Called on a thread of the runtime that may block.
     pub(super) fn reload(&self) -> Answer {
-        self.put_files_in_force(|count, why| {
+        let names = || -> BTreeSet<String> {
+            self.config().campaigns.iter().map(|own| own.name.to_string()).collect()
+        };
+        let before = names();
+        let answer = self.put_files_in_force(|count, why| {
             let first = why.lines().next().unwrap_or_default();
             self.figures.alarms.files_refused(count, first);
-        })
+        });
+        if answer.ok && !names().is_subset(&before) {
+            // Refused, as long as the records tell what is from before the start: that brings all of it.
+            let told = self.campaign_reload();
+            if !told.ok {
+                tracing::warn!("campaigns' lists were not read after the reload: {}", told.text);
+            }
+        }
+        answer
     }
 
     /// The same for a program's design, which is taken back when it is refused.

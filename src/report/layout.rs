@@ -317,14 +317,14 @@ impl Sheet {
             Language::English => (["Period", "Name"], "Wrap-up", "Survey", "Avg key"),
         };
         let own = columns(self.kind).iter().map(|column| column.heading(terms, language));
-        let about = |code: &Box<str>| {
-            let name = terms.wrap_ups.get(&**code).map_or("", String::as_str);
+        let about = |code: &str| {
+            let name = terms.wrap_ups.get(code).map_or("", String::as_str);
             format!("{wrap_up} {code} {name}").trim_end().to_owned()
         };
         [period.to_owned(), name.to_owned()]
             .into_iter()
             .chain(own)
-            .chain(codes.iter().map(about))
+            .chain(codes.iter().map(|code| about(code)))
             .chain(questions.iter().flat_map(|q| [format!("{answers} {q}"), format!("{mean} {q}")]))
             .collect()
     }

@@ -3,8 +3,10 @@
 //! Lists and do-not-call numbers are administered here straight, as subscribers are; what is called and what came of
 //! it comes from facts. An import leaves what is there as it is.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use jiff::tz::TimeZone;
 use sqlx::{Connection, SqliteConnection};
 
 use super::database::{Database, Trouble, sort};
@@ -12,6 +14,7 @@ use super::query::Records;
 use super::row::from_row;
 use super::statement::{Statement, query};
 use crate::base::Wall;
+use crate::report::period::{By, period};
 use crate::switch::campaigns::{Entry, Kept, MOST_BARRED, MOST_NUMBERS, State, Status};
 use crate::switch::fact::{CampaignFact, Fact};
 
@@ -49,7 +52,8 @@ pub(super) fn statements<'q>(
     }
 }
 
-/// An attempt is over: of its number, and of itself.
+/// An attempt is over: of its number, and of itself, which is the newest that is not over. Whom nobody may call any more has
+/// none.
 fn over<'q>(wall: i64, campaign: &'q str, what: &'q CampaignFact) -> Vec<Statement<'q>> {
     let CampaignFact::Over {
         number,
@@ -71,8 +75,8 @@ fn over<'q>(wall: i64, campaign: &'q str, what: &'q CampaignFact) -> Vec<Stateme
     let of_it = query(update).bind(state).bind(i64::from(*counted)).bind(outcome);
     let of_it = of_it.bind(*next).bind(campaign).bind(number);
     let update = "UPDATE campaign_attempts SET outcome = ?, cause = ?, call = ?, talk_ms = ?, over = ?, \
-                  agent = CASE WHEN ? = '' THEN agent ELSE ? END \
-                  WHERE campaign = ? AND number = ? AND nth = ?";
+                  agent = CASE WHEN ? = '' THEN agent ELSE ? END WHERE rowid = (SELECT max(rowid) \
+                  FROM campaign_attempts WHERE campaign = ? AND number = ? AND nth = ? AND over IS NULL)";
     let talk_ms = i64::try_from(*talk_ms).unwrap_or(i64::MAX);
     let attempt = query(update).bind(outcome).bind(i64::from(*cause));
     let attempt = attempt.bind(call.map(|call| call.to_string())).bind(talk_ms).bind(wall);
@@ -91,7 +95,9 @@ fn coded<'q>(campaign: &'q str, what: &'q CampaignFact) -> Vec<Statement<'q>> {
     let of_it = query(update).bind(state).bind(code).bind(*next).bind(outcome);
     let of_it = of_it.bind(campaign).bind(number);
     let update = "UPDATE campaign_attempts SET code = ?, outcome = coalesce(?, outcome) \
-                  WHERE campaign = ? AND number = ? AND (call = ? OR over IS NULL)";
+                  WHERE campaign = ? AND number = ? AND (call = ? OR over IS NULL AND rowid = \
+                  (SELECT max(rowid) FROM campaign_attempts own WHERE own.campaign = campaign_attempts.campaign \
+                  AND own.number = campaign_attempts.number))";
     let attempt = query(update).bind(code).bind(outcome).bind(campaign).bind(number);
     vec![of_it, attempt.bind(call.to_string())]
 }
@@ -280,6 +286,20 @@ from_row!(Figures {
     talk_ms
 });
 
+impl Figures {
+    fn add(&mut self, more: &Figures) {
+        self.dialled += more.dialled;
+        self.reached += more.reached;
+        self.unserved += more.unserved;
+        self.no_answer += more.no_answer;
+        self.busy += more.busy;
+        self.wrong += more.wrong;
+        self.voice_mail += more.voice_mail;
+        self.other += more.other;
+        self.talk_ms += more.talk_ms;
+    }
+}
+
 /// What a quarter of an hour's attempts came to, of a campaign or an agent.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Quarter {
@@ -393,17 +413,17 @@ impl Records {
         rows.fetch_all(&self.pool).await.map_err(self.sorted())
     }
 
-    /// Figures of campaigns by day, from `from` until before `until` (milliseconds since 1970), where the day begins
-    /// `offset` milliseconds before Greenwich's; `by_agent`: of each agent.
+    /// Figures of campaigns by the zone's days, from `from` until before `until` (milliseconds since 1970); `by_agent`: of
+    /// each agent.
     pub async fn campaign_figures(
         &self,
         campaign: Option<&str>,
         (from, until): (i64, i64),
-        offset: i64,
+        zone: &TimeZone,
         by_agent: bool,
     ) -> Result<Vec<Figures>, Trouble> {
-        let select = "SELECT date((wall + ?1) / 1000, 'unixepoch') AS day, campaign, \
-                      CASE WHEN ?5 THEN agent ELSE '' END AS agent, count(*) AS dialled, \
+        let select = "SELECT CAST(wall / 900000 * 900000 AS TEXT) AS day, campaign, \
+                      CASE WHEN ?1 THEN agent ELSE '' END AS agent, count(*) AS dialled, \
                       sum(outcome = 'reached') AS reached, sum(outcome = 'unserved') AS unserved, \
                       sum(outcome = 'no_answer') AS no_answer, sum(outcome = 'busy') AS busy, \
                       sum(outcome = 'wrong_number') AS wrong, sum(outcome = 'voice_mail') AS voice_mail, \
@@ -411,9 +431,19 @@ impl Records {
                       AS other, sum(talk_ms) AS talk_ms FROM campaign_attempts \
                       WHERE wall >= ?2 AND wall < ?3 AND (?4 IS NULL OR campaign = ?4) \
                       AND outcome <> 'not_tried' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3";
-        let rows = sqlx::query_as(select).bind(offset).bind(from).bind(until);
-        let rows = rows.bind(campaign).bind(by_agent);
-        rows.fetch_all(&self.pool).await.map_err(self.sorted())
+        let rows = sqlx::query_as::<_, Figures>(select).bind(by_agent).bind(from).bind(until);
+        let quarters = rows.bind(campaign).fetch_all(&self.pool).await.map_err(self.sorted())?;
+        let mut days = BTreeMap::<(String, String, String), Figures>::new();
+        for mut own in quarters {
+            // A day of the other half of the year begins by that one's time.
+            own.day = period(By::Day, own.day.parse().unwrap_or(0), zone).label;
+            let key = (own.day.clone(), own.campaign.clone(), own.agent.clone());
+            match days.get_mut(&key) {
+                Some(day) => day.add(&own),
+                None => _ = days.insert(key, own),
+            }
+        }
+        Ok(days.into_values().collect())
     }
 }
 
@@ -423,8 +453,6 @@ mod tests {
     use super::*;
     use crate::base::CallId;
     use crate::switch::fact::FactKind;
-
-    const DAY: i64 = 86_400_000;
 
     fn entry(number: &str) -> Entry {
         Entry { number: number.into(), fields: "name: 王".into() }
@@ -512,7 +540,7 @@ mod tests {
                 ("voice_mail", "machine", "7001")
             );
             let span = (i64::MIN / 2, i64::MAX / 2);
-            let figures = records.campaign_figures(None, span, DAY, true).await.unwrap();
+            let figures = records.campaign_figures(None, span, &TimeZone::UTC, true).await.unwrap();
             let [row] = &figures[..] else { panic!("{figures:?}") };
             assert_eq!((row.dialled, row.busy, row.voice_mail, row.other), (3, 1, 1, 1));
             assert_eq!((row.agent.as_str(), row.talk_ms), ("7001", 18_000));
@@ -520,6 +548,80 @@ mod tests {
             let sum = |of: fn(&Quarter) -> i64| quarters.iter().map(of).sum::<i64>();
             assert!(quarters.iter().all(|own| own.name == "spring" && own.start % 900_000 == 0));
             assert_eq!((sum(|q| q.dialled), sum(|q| q.busy), sum(|q| q.talk_ms)), (3, 1, 18_000));
+        });
+    }
+
+    /// R19: days of the other half of the year begin by that one's time, as in `belfry report campaign`.
+    #[test]
+    fn days_are_the_zones_whatever_the_time_of_the_year() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("belfry.db");
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        block(async {
+            let mut database = Database::open(&path).await.unwrap();
+            // Half past midnight and half past eleven at night of 1 July and of 15 January 2026.
+            for (nth, time) in [
+                "2026-07-01T00:30+02:00",
+                "2026-07-01T23:30+02:00",
+                "2026-01-15T00:30+01:00",
+                "2026-01-15T23:30+01:00",
+            ]
+            .into_iter()
+            .enumerate()
+            {
+                let wall = time.parse::<jiff::Timestamp>().unwrap().as_millisecond();
+                let insert = "INSERT INTO campaign_attempts (campaign, number, nth, wall, agent, outcome, talk_ms) \
+                              VALUES ('spring', '100', ?, ?, '7001', 'reached', 1000)";
+                let insert = sqlx::query(insert).bind(nth as i64).bind(wall);
+                insert.execute(&mut database.connection).await.unwrap();
+            }
+            drop(database);
+            let records = Records::open(&path).await.unwrap();
+            let span = (i64::MIN / 2, i64::MAX / 2);
+            let days = records.campaign_figures(Some("spring"), span, &zone, true).await.unwrap();
+            let own: Vec<_> =
+                days.iter().map(|own| (own.day.as_str(), own.reached, own.talk_ms)).collect();
+            assert_eq!(own, [("2026-01-15", 2, 2_000), ("2026-07-01", 2, 2_000)]);
+        });
+    }
+
+    /// R19: a list that is called anew, having been cleared, has attempts of its own, and the figures of the round before
+    /// stay as they are.
+    #[test]
+    fn a_second_round_has_attempts_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("belfry.db");
+        block(async { import(&path, "spring", &[entry("100")], false).await.unwrap() });
+        // Facts are a millisecond apart.
+        stored(
+            dir.path(),
+            [
+                called("100", 1),
+                over("100", 1, "reached", "done", None),
+                called("100", 1),
+                over("100", 1, "busy", "waiting", Some(900)),
+                // Barred before it is dialled again, told as an earlier version did: it is over already.
+                over("100", 1, "barred", "failed", None),
+                called("100", 2),
+            ],
+        );
+        block(async {
+            let records = Records::open(&path).await.unwrap();
+            let span = (i64::MIN / 2, i64::MAX / 2);
+            let figures =
+                records.campaign_figures(None, span, &TimeZone::UTC, false).await.unwrap();
+            let [row] = &figures[..] else { panic!("{figures:?}") };
+            assert_eq!((row.dialled, row.reached, row.busy, row.other), (3, 1, 1, 1));
+            assert_eq!(row.talk_ms, 18_000);
+            let attempts: Vec<(i64, i64, String, Option<String>)> = sqlx::query_as(
+                "SELECT nth, wall, outcome, call FROM campaign_attempts ORDER BY wall",
+            )
+            .fetch_all(&records.pool)
+            .await
+            .unwrap();
+            let own: Vec<_> = attempts.iter().map(|own| (own.0, own.2.as_str())).collect();
+            assert_eq!(own, [(1, "reached"), (1, "busy"), (2, "")]);
+            assert!(attempts[1].3.is_some(), "it keeps its call");
         });
     }
 }

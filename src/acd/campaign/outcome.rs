@@ -153,7 +153,7 @@ pub struct Over {
     pub campaign: String,
     /// The number.
     pub number: String,
-    /// The how manieth time.
+    /// The how manieth time; 0: it was not dialled.
     pub nth: u32,
     /// How often it counts.
     pub counted: u32,
@@ -201,7 +201,9 @@ impl Campaign {
             Outcome::VoiceMail => Some(voice_mail),
             Outcome::Declined | Outcome::Failed | Outcome::Cut => Some(failed),
         };
-        let (nth, counted, number) = (own.tried, own.counted, own.number.to_string());
+        // Whom nobody may call is not dialled: that ends no attempt.
+        let nth = if outcome == Outcome::Barred { 0 } else { own.tried };
+        let (counted, number) = (own.counted, own.number.to_string());
         let state = match (outcome, pause) {
             (_, Some(pause)) => {
                 self.back(row, Some(now + pause));

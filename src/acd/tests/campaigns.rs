@@ -416,3 +416,21 @@ proptest! {
         prop_assert!(shown.done + shown.failed >= 8, "it gets on: {:?}", shown);
     }
 }
+
+/// Who is barred when his second turn comes was not dialled again: his first attempt stays what it was.
+#[test]
+fn whom_nobody_may_call_any_more_at_his_second_turn_was_not_dialled() {
+    let now = Time::ZERO + SECOND;
+    let mut centre = centre(now, &[0]);
+    let (mut all, _) = campaigns(false, rows(1), now);
+    let calls = dialled(&all.due(now, &mut centre, |_| OPEN));
+    assert_eq!(calls.len(), 1);
+    let over = all.over(now, &mut centre, ("spring", "1390000"), Outcome::NoAnswer).unwrap();
+    assert_eq!((over.nth, over.counted, over.state), (1, 1, State::Waiting));
+    assert!(all.bar(BTreeSet::from(["1390000".to_owned()])).is_empty());
+    let late = now + SECOND * 121;
+    let actions = all.due(late, &mut centre, |_| OPEN);
+    let [Action::Over(over)] = &actions[..] else { panic!("{actions:?}") };
+    assert_eq!((over.outcome, over.state, over.nth), (Outcome::Barred, State::Failed, 0));
+    assert_eq!(over.counted, 1);
+}

@@ -24,7 +24,7 @@ pub enum CampaignFact {
         /// For whom.
         agent: String,
     },
-    /// An attempt is over. `nth` 0: it was never dialled.
+    /// An attempt is over. `nth` 0: it was not dialled this time.
     Over {
         /// The number.
         number: String,
