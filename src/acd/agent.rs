@@ -133,6 +133,9 @@ impl AgentState {
                 AgentState::WorkingAfterCall { call, .. },
                 AgentState::WorkingAfterCall { call: same, .. },
             ) => call == same,
+            (AgentState::Busy(Busy::Ringing { call, .. }), AgentState::Busy(other)) => {
+                matches!(other, Busy::Ringing { call: same, .. } if call == same)
+            }
             (one, other) => one == other,
         }
     }
@@ -175,6 +178,13 @@ pub enum Input {
         /// When the reservation expires.
         until: Time,
     },
+    /// Its phone rings on elsewhere, or who has answered there is asked: the reservation expires later.
+    RingsOn {
+        /// The caller.
+        call: CallId,
+        /// When it expires now, unless that is later already.
+        until: Time,
+    },
     /// Its phone answered.
     Answered(CallId),
     /// Its phone did not.
@@ -205,6 +215,14 @@ pub enum Input {
     Wake,
 }
 
+impl Input {
+    /// Whether it is a wish of one who stays on.
+    pub(super) fn stays(&self) -> bool {
+        let wishes = matches!(self, Input::Ready | Input::NotReady(_) | Input::AfterWorkDone);
+        wishes || matches!(self, Input::AfterWork(_))
+    }
+}
+
 /// Why an input was of no use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Useless {
@@ -229,6 +247,17 @@ pub struct Patience {
     pub ready_at_sign_in: bool,
 }
 
+/// A talk with whom a campaign has shown an agent, in a call of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Preview {
+    /// The call.
+    pub call: CallId,
+    /// The campaign's queue.
+    pub queue: QueueId,
+    /// How long after-call work may take; zero: there is none.
+    pub after: Duration,
+}
+
 /// What lives of an agent.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Agent {
@@ -238,8 +267,9 @@ pub struct Agent {
     pub since: Time,
     /// What it will be in when the talk is over.
     pub pending: Option<AgentState>,
-    /// For how long at most, where that is after-call work about a call of no queue.
-    pub writes: Duration,
+    /// In a call of no queue it talks with whom a campaign has shown it.
+    #[serde(default)]
+    pub previews: Option<Preview>,
     /// Where it is signed in.
     pub phone: Option<String>,
     /// Its phone has calls of no queue.
@@ -258,6 +288,11 @@ impl Agent {
     /// Whether a caller can be given to it now.
     pub fn is_available(&self, now: Time) -> bool {
         matches!(self.state, AgentState::Ready { rests_until } if rests_until <= now)
+    }
+
+    /// Whether it talks with somebody about whom figures are made: what is wished meanwhile is pending.
+    pub fn talks(&self) -> bool {
+        self.state.talks_with().is_some() || self.previews.is_some()
     }
 
     /// Takes an input. `Ok(Some(cause))`: its state or what is pending is another one, for this reason.
@@ -299,6 +334,7 @@ impl Agent {
             | Input::AfterWorkDone
             | Input::AfterWork(_) => self.wishes(now, input, patience).map(|()| by),
             Input::Offer { .. }
+            | Input::RingsOn { .. }
             | Input::Answered(_)
             | Input::Missed(..)
             | Input::NotReached(_)
@@ -309,9 +345,7 @@ impl Agent {
                 if self.state != AgentState::Busy(Busy::Other) {
                     return Err(Useless::Stale);
                 }
-                let until = Time::NEVER;
-                self.pending = Some(AgentState::WorkingAfterCall { call, queue, until });
-                self.writes = after;
+                self.previews = Some(Preview { call, queue, after });
                 Ok(by)
             }
             Input::Engaged(_) | Input::Reachable(_) => {
@@ -325,41 +359,54 @@ impl Agent {
     /// What the agent, or a supervisor for it, wishes to be. During a talk it is pending.
     fn wishes(&mut self, now: Time, input: Input, patience: &Patience) -> Result<(), Useless> {
         use AgentState::{Busy as B, NotReady, Null, Ready, WorkingAfterCall};
+        let about = self.previews.map(|own| (own.call, own.queue));
+        if let Some((call, queue)) = self.state.talks_with().or(about) {
+            return self.wishes_in_talk((call, queue), input);
+        }
         match (self.state, input) {
-            (B(Busy::Ringing { .. } | Busy::Talking { .. }), Input::SignIn) => {
-                return Err(Useless::HasCaller);
-            }
+            (B(Busy::Ringing { .. }), Input::SignIn) => return Err(Useless::HasCaller),
             (_, Input::SignIn) => self.sign_in(now, patience),
             (Null, _) => return Err(Useless::SignedOut),
 
-            (B(Busy::Talking { .. }), Input::SignOut) => self.pending = Some(Null),
             (_, Input::SignOut) => self.sign_out(),
 
-            (B(Busy::Talking { .. }), Input::Ready) => self.pending = Some(AgentState::READY),
             (B(Busy::Ringing { .. } | Busy::Other) | Ready { .. }, Input::Ready) => {}
             (NotReady(_) | WorkingAfterCall { .. }, Input::Ready) => {
                 (self.missed, self.idle_since) = (0, now);
                 self.enter(AgentState::READY);
             }
 
-            (B(Busy::Talking { .. }), Input::NotReady(why)) => self.pending = Some(NotReady(why)),
             (_, Input::NotReady(why)) => self.enter(NotReady(why)),
 
             (WorkingAfterCall { .. }, Input::AfterWorkDone) => self.finish(now),
             (WorkingAfterCall { call, queue, .. }, Input::AfterWork(most)) => {
                 self.state = WorkingAfterCall { call, queue, until: now + most };
             }
-            (B(Busy::Talking { call, queue }), Input::AfterWork(_)) => {
-                self.pending = Some(WorkingAfterCall { call, queue, until: Time::NEVER });
-            }
-            (B(Busy::Talking { .. }), Input::AfterWorkDone)
-                if matches!(self.pending, None | Some(WorkingAfterCall { .. })) =>
-            {
-                self.pending = Some(AgentState::READY);
-            }
-            (B(Busy::Talking { .. }), _) => {}
             (_, _) => return Err(Useless::NothingToFinish),
         }
+        Ok(())
+    }
+
+    /// The same in a talk: it is pending, and the last wish counts.
+    fn wishes_in_talk(
+        &mut self,
+        (call, queue): (CallId, QueueId),
+        input: Input,
+    ) -> Result<(), Useless> {
+        use AgentState::{NotReady, Null, WorkingAfterCall};
+        self.pending = match input {
+            Input::SignIn => return Err(Useless::HasCaller),
+            Input::SignOut => Some(Null),
+            Input::Ready => Some(AgentState::READY),
+            Input::NotReady(why) => Some(NotReady(why)),
+            Input::AfterWork(_) => Some(WorkingAfterCall { call, queue, until: Time::NEVER }),
+            Input::AfterWorkDone
+                if matches!(self.pending, None | Some(WorkingAfterCall { .. })) =>
+            {
+                Some(AgentState::READY)
+            }
+            _ => return Ok(()),
+        };
         Ok(())
     }
 
@@ -377,6 +424,11 @@ impl Agent {
                 self.state = B(Busy::Ringing { call, queue, until });
             }
             (_, Input::Offer { .. }) => return Err(Useless::HasCaller),
+            (B(Busy::Ringing { call, queue, until: old }), Input::RingsOn { call: own, until })
+                if call == own =>
+            {
+                self.state = B(Busy::Ringing { call, queue, until: old.max(until) });
+            }
             (B(Busy::Ringing { call, queue, .. }), Input::Answered(answered))
                 if call == answered =>
             {
@@ -412,8 +464,8 @@ impl Agent {
             // A call of its own counts for who is idle for longest.
             (B(Busy::Other), Input::Engaged(false)) => {
                 (self.engaged, self.idle_since) = (false, now);
-                if let Some(WorkingAfterCall { call, queue, .. }) = self.pending {
-                    self.enter(WorkingAfterCall { call, queue, until: now + self.writes });
+                if let Some(Preview { call, queue, after }) = self.previews.take() {
+                    self.after_talk(now, (call, queue), after);
                 }
             }
             (_, Input::Engaged(engaged)) => self.engaged = engaged,
@@ -424,14 +476,18 @@ impl Agent {
             (_, Input::Reachable(true)) => {
                 self.pending.take_if(|p| *p == NotReady(Reason::PhoneGone));
             }
+            (WorkingAfterCall { .. }, Input::Reachable(false)) => self.phone_goes(),
+            (_, Input::Reachable(false)) if self.talks() => self.phone_goes(),
             (Ready { .. } | B(Busy::Ringing { .. } | Busy::Other), Input::Reachable(false)) => {
                 self.enter(NotReady(Reason::PhoneGone));
             }
-            (B(Busy::Talking { .. }) | WorkingAfterCall { .. }, Input::Reachable(false)) => {
-                self.pending.get_or_insert(NotReady(Reason::PhoneGone));
-            }
             _ => {}
         }
+    }
+
+    /// Its phone is out of reach while it has somebody, or writes: unless something else is pending, that is.
+    fn phone_goes(&mut self) {
+        self.pending.get_or_insert(AgentState::NotReady(Reason::PhoneGone));
     }
 
     /// Time passes. Gives the reason of a change that it makes.
@@ -454,7 +510,7 @@ impl Agent {
     }
 
     fn enter(&mut self, state: AgentState) {
-        (self.state, self.pending) = (state, None);
+        (self.state, self.pending, self.previews) = (state, None, None);
     }
 
     fn sign_in(&mut self, now: Time, patience: &Patience) {
@@ -505,6 +561,11 @@ impl Agent {
     /// A talk is over: after-call work, unless it has signed out or wished to be ready at once.
     fn talk_over(&mut self, now: Time, call: CallId, queue: QueueId, after: Duration) {
         (self.talked, self.idle_since) = (self.talked + now.since(self.since), now);
+        self.after_talk(now, (call, queue), after);
+    }
+
+    /// What comes after a talk.
+    fn after_talk(&mut self, now: Time, (call, queue): (CallId, QueueId), after: Duration) {
         match self.pending {
             Some(AgentState::Null) => self.sign_out(),
             Some(AgentState::Ready { .. }) => self.enter(AgentState::READY),
@@ -697,10 +758,36 @@ mod tests {
         let after = WorkingAfterCall { call: call(7), queue: QUEUE, until: at(29) };
         assert_eq!(does(&mut agent, 9, Input::Engaged(false)), after);
         assert_eq!(does(&mut agent, 29, Input::Wake), AgentState::READY);
-        // A break ordered meanwhile is a break at once, and nothing is left of it.
+        // What is wished meanwhile follows the talk, as in a talk of a queue; so does a phone that goes.
+        for (wish, next, then) in [
+            (Input::NotReady(LUNCH), None, NotReady(LUNCH)),
+            (Input::Reachable(false), None, NotReady(Reason::PhoneGone)),
+            (Input::SignOut, Some(Null), Null),
+            (Input::Ready, Some(AgentState::READY), AgentState::READY),
+        ] {
+            let mut agent = ready();
+            does(&mut agent, 30, Input::Engaged(true));
+            does(&mut agent, 31, shown);
+            assert_eq!(does(&mut agent, 32, wish), AgentState::Busy(Busy::Other), "{wish:?}");
+            assert_eq!(agent.since, at(30));
+            let late = agent.handle(at(33), Input::SignIn, Cause::Agent, &PATIENCE);
+            assert_eq!(late, Err(Useless::HasCaller));
+            let after = WorkingAfterCall { call: call(7), queue: QUEUE, until: at(60) };
+            assert_eq!(does(&mut agent, 40, Input::Engaged(false)), next.unwrap_or(after));
+            if next.is_none() {
+                assert_eq!(does(&mut agent, 60, Input::Wake), then);
+            }
+            // Nothing is left of it: the next call of its own is one as before.
+            let mut agent = Agent { pending: None, state: AgentState::READY, ..agent };
+            does(&mut agent, 70, Input::Engaged(true));
+            assert_eq!(does(&mut agent, 71, Input::NotReady(LUNCH)), NotReady(LUNCH));
+        }
+        // A queue without after-call work has none.
+        let none = Input::Previewed { call: call(7), queue: QUEUE, after: Duration::ZERO };
+        let mut agent = ready();
         does(&mut agent, 30, Input::Engaged(true));
-        does(&mut agent, 31, shown);
-        assert_eq!(does(&mut agent, 32, Input::NotReady(LUNCH)), NotReady(LUNCH));
+        does(&mut agent, 31, none);
+        assert_eq!(does(&mut agent, 32, Input::NotReady(LUNCH)), AgentState::Busy(Busy::Other));
         assert_eq!(does(&mut agent, 40, Input::Engaged(false)), NotReady(LUNCH));
     }
 

@@ -345,6 +345,14 @@ impl Centre {
         }
     }
 
+    /// An agent's phone sends a caller on, which rings there until then, or has whoever answers asked for so long: the
+    /// reservation outlasts that.
+    pub fn rings_on(&mut self, now: Time, call: CallId, agent: AgentId, until: Time) {
+        let until = until + GRACE;
+        _ = self.change(now, agent, Input::RingsOn { call, until }, Cause::Call);
+        self.settle(now);
+    }
+
     /// An agent's phone did not take a caller.
     pub fn missed(&mut self, now: Time, call: CallId, agent: AgentId, why: Missed) {
         if why == Missed::NotRung {
@@ -363,7 +371,9 @@ impl Centre {
         if !agents.contains(&agent) {
             return false;
         }
-        let (others, rang) = (agents.clone(), now.since(*since));
+        // With ring-all a phone may have begun to ring after the first ones.
+        let since = self.seats.get(&agent).map_or(*since, |seat| seat.agent.since);
+        let (others, rang) = (agents.clone(), now.since(since));
         let (queue, waited) = (caller.queue, now.since(caller.came));
         let is_back = caller.back.is_some();
         let number = caller.number.clone();

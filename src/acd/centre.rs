@@ -150,10 +150,20 @@ pub(super) struct Seat {
     /// The phone of the last wrong PIN: it is locked with the agent, and let in with it.
     wrong_at: Option<String>,
     /// It is not configured any more, and goes as soon as its talk is over.
-    leaving: bool,
-    last_talk: Duration,
+    leaving: Option<Leaving>,
+    /// How long the talk took about which it writes; `None`: it was no queue's caller.
+    last_talk: Option<Duration>,
     /// The talk that is over and has no code yet.
     pub(super) uncoded: Option<(CallId, QueueId)>,
+    /// Calls that have its code, the latest last; at most [`MOST_CODED`](super::wrap_up::MOST_CODED).
+    pub(super) coded: VecDeque<CallId>,
+}
+
+/// An agent who is not configured any more, and talks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Leaving {
+    /// What was pending before.
+    pending: Option<AgentState>,
 }
 
 /// A queue with what is counted of it.
@@ -371,7 +381,8 @@ impl Centre {
     pub fn restore(&mut self, now: Time, number: &str, phone: &str, off: Option<Reason>) -> bool {
         let Some(agent) = self.numbered(number) else { return false };
         let Some(seat) = self.seats.get_mut(&agent) else { return false };
-        if seat.agent.phone.is_some() || seat.leaving || self.by_phone.contains_key(phone) {
+        if seat.agent.phone.is_some() || seat.leaving.is_some() || self.by_phone.contains_key(phone)
+        {
             return false;
         }
         seat.agent.phone = Some(phone.to_owned());
@@ -405,7 +416,8 @@ impl Centre {
         // Phones have registered, so there are not more of them than the configuration has.
         let here = self.phones.entry(phone.to_owned()).or_default();
         let agent = self.by_number.get(number).copied();
-        let seat = agent.and_then(|agent| self.seats.get_mut(&agent)).filter(|seat| !seat.leaving);
+        let seat = agent.and_then(|agent| self.seats.get_mut(&agent));
+        let seat = seat.filter(|seat| seat.leaving.is_none());
         if here.is_locked(now) || seat.as_ref().is_some_and(|s| s.attempts.is_locked(now)) {
             return Err(SignInRefusal::Locked);
         }
@@ -423,8 +435,7 @@ impl Centre {
         let other = self.by_phone.get(phone).copied().unwrap_or(agent);
         let talks = |agent| {
             // A caller for whom a phone rings is offered again: who has gone to another phone is not there.
-            let state = self.seats.get(&agent).map(|seat: &Seat| seat.agent.state);
-            state.is_some_and(|state| state.talks_with().is_some())
+            self.seats.get(&agent).is_some_and(|seat: &Seat| seat.agent.talks())
         };
         if talks(agent) || talks(other) { Err(SignInRefusal::Talking) } else { Ok(agent) }
     }
@@ -499,6 +510,9 @@ impl Centre {
     ) -> Result<(), Useless> {
         let patience = self.patience;
         let Some(seat) = self.seats.get_mut(&id) else { return Err(Useless::SignedOut) };
+        if seat.leaving.is_some() && input.stays() {
+            return Err(Useless::SignedOut);
+        }
         let before = seat.agent.clone();
         let cause = seat.agent.handle(now, input, by, &patience)?;
         let (state, pending) = (seat.agent.state, seat.agent.pending);
@@ -512,7 +526,7 @@ impl Centre {
             self.tell_change(now, id, &before, pending, cause);
         }
         if let AgentState::Busy(Busy::Ringing { call, queue, .. }) = before.state
-            && before.state != state
+            && !state.is_same_as(&before.state)
             && !matches!(input, Input::Answered(_))
         {
             let why = match input {
@@ -536,7 +550,7 @@ impl Centre {
         if !matches!(input, Input::NotReached(_)) {
             learn(seat, &mut self.queues, &before, now);
         }
-        if seat.leaving && state == AgentState::Null {
+        if seat.leaving.is_some() && state == AgentState::Null {
             self.remove(id);
         }
         Ok(())
@@ -702,7 +716,7 @@ fn learn(seat: &mut Seat, queues: &mut BTreeMap<QueueId, Queue>, before: &Agent,
     let took = now.since(before.since);
     let (queue, took) = match (before.state, seat.agent.state) {
         (AgentState::Busy(Busy::Talking { .. }), AgentState::WorkingAfterCall { .. }) => {
-            seat.last_talk = took;
+            seat.last_talk = Some(took);
             return;
         }
         (AgentState::Busy(Busy::Talking { queue, .. }), state) if state.talks_with().is_none() => {
@@ -711,7 +725,8 @@ fn learn(seat: &mut Seat, queues: &mut BTreeMap<QueueId, Queue>, before: &Agent,
         (AgentState::WorkingAfterCall { queue, .. }, state)
             if !matches!(state, AgentState::WorkingAfterCall { .. }) =>
         {
-            (queue, seat.last_talk + took)
+            let Some(talk) = seat.last_talk.take() else { return };
+            (queue, talk + took)
         }
         _ => return,
     };

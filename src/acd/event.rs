@@ -208,8 +208,6 @@ pub enum Cause {
     Expired,
     /// The time for after-call work is over.
     Limit,
-    /// What was pending has taken effect.
-    Pending,
     /// Its phone is out of reach.
     PhoneGone,
     /// Its phone is back.

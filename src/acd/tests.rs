@@ -16,6 +16,8 @@ use crate::base::{CallId, Duration, Rng, Time, Wall};
 mod campaigns;
 mod day;
 mod hours;
+mod reloads;
+mod talks;
 
 const SECOND: Duration = Duration::from_secs(1);
 const BACK: BackTerms = BackTerms {
@@ -1315,6 +1317,10 @@ fn who_supervises_a_team_supervises_no_other() {
     assert_eq!(centre.may_supervise(Some("7001"), "7003"), Ok(()));
     assert_eq!(centre.may_supervise(Some("7001"), "7002"), Err("not of its team"));
     assert_eq!(centre.may_supervise(Some("7002"), "7003"), Err("no supervisor"));
+    let no_right = |whom| ["7000", "7001", "7002", "9"].map(|by| centre.has_no_right_to(by, whom));
+    assert_eq!(no_right("7003"), [false, false, true, false]);
+    assert_eq!(no_right("7002"), [false, true, true, false]);
+    assert_eq!(no_right("7999"), [false, false, true, false], "none such is no matter of rights");
     assert_eq!(centre.supervised_by("7000"), ["7001", "7002", "7003"]);
     assert_eq!(centre.supervised_by("7001"), ["7003"]);
     assert_eq!(

@@ -5,6 +5,11 @@ use super::centre::Centre;
 use super::queue::{QueueId, Stage};
 use crate::base::{CallId, Duration, Time};
 
+/// Why one may supervise nobody.
+const NO_SUPERVISOR: &str = "no supervisor";
+/// Why one may supervise others and not this one.
+const NOT_ITS_TEAM: &str = "not of its team";
+
 /// One agent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AgentView {
@@ -76,7 +81,7 @@ impl Centre {
         let seat = by.and_then(|by| self.seats.get(self.by_number.get(by)?));
         let who = &seat.ok_or("nobody is signed in")?.who;
         if !who.supervisor {
-            return Err("no supervisor");
+            return Err(NO_SUPERVISOR);
         }
         if !self.by_number.contains_key(whom) {
             return Err("no such agent");
@@ -84,9 +89,14 @@ impl Centre {
         let team = self.team(whom);
         let of_own = team.is_some_and(|team| who.supervises.contains(&team));
         if !who.supervises.is_empty() && !of_own {
-            return Err("not of its team");
+            return Err(NOT_ITS_TEAM);
         }
         if who.number == whom { Err("its own talk") } else { Ok(()) }
+    }
+
+    /// Whether one has no right to supervise another, whatever that one does.
+    pub fn has_no_right_to(&self, by: &str, whom: &str) -> bool {
+        matches!(self.may_supervise(Some(by), whom), Err(NO_SUPERVISOR | NOT_ITS_TEAM))
     }
 
     /// Whether an agent supervises all others, and not some teams alone.

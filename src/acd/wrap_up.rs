@@ -1,7 +1,8 @@
 //! What a call was about (R24): a code from the queue's table and a note, given by the agent who talks, writes, or talked
 //! last: by a code on the phone, or in the form of a program.
 //!
-//! A queue without codes takes any. A call has one code of each agent: the first, which figures have counted.
+//! A queue without codes takes any. A call has one code of each agent: the first, which figures have counted. A caller who
+//! comes to the same agent again in one call gets no second one.
 
 use super::agent::{AFTER_WORK, AgentId, AgentState, Busy, Input};
 use super::centre::Centre;
@@ -13,6 +14,9 @@ use crate::base::{CallId, Duration, Time};
 pub const LONGEST_NOTE: usize = 2_000;
 /// The longest code of a queue that has none of its own, where a program gives it, in digits.
 pub const LONGEST_CODE: usize = 16;
+
+/// So many calls with a code are remembered of each agent: whoever comes back, comes back soon.
+pub(super) const MOST_CODED: usize = 16;
 
 /// What an agent says of a call.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -122,6 +126,10 @@ impl Centre {
         };
         if let Some(seat) = self.seats.get_mut(&agent) {
             seat.uncoded = None;
+            seat.coded.push_back(call);
+            if seat.coded.len() > MOST_CODED {
+                seat.coded.pop_front();
+            }
         }
         let (agent, text) = (self.number_of(agent), said.text.to_owned());
         self.tell(now, What::WrapUp { agent, call, queue, code, name, text });
@@ -143,7 +151,7 @@ impl Centre {
     /// An agent has a caller: what it says from now on is about that one.
     pub(super) fn talks_about(&mut self, agent: AgentId, call: CallId, queue: QueueId) {
         if let Some(seat) = self.seats.get_mut(&agent) {
-            seat.uncoded = Some((call, queue));
+            seat.uncoded = Some((call, queue)).filter(|_| !seat.coded.contains(&call));
         }
     }
 }

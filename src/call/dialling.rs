@@ -129,6 +129,11 @@ impl<T> Dialling<T> {
         self.asked.is_empty() && now >= self.deadline
     }
 
+    /// When the present group's time is over.
+    pub fn group_until(&self) -> Time {
+        self.deadline
+    }
+
     /// These are tried next, before the groups that wait.
     pub fn insert(&mut self, group: Vec<T>) {
         self.groups.push_front(group);

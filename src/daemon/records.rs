@@ -250,8 +250,13 @@ mod tests {
             assert!(text.contains(word), "{text}");
         }
         assert!(!text.contains(&call.to_string()) && !text.contains("seq"), "{text}");
-        let what =
-            QueueFact::Answered { agent: "7001".into(), waited_ms: 4, rang_ms: 2, back: false };
+        let what = QueueFact::Answered {
+            agent: "7001".into(),
+            waited_ms: 4,
+            rang_ms: 2,
+            back: false,
+            by: None,
+        };
         let text = of(FactKind::Queue { queue: "care".into(), call, what });
         assert!(text.contains("queue=care") && text.contains("event=answered"), "{text}");
         let value = "two\nlines".repeat(100);

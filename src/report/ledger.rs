@@ -96,6 +96,8 @@ pub enum Happened<'a> {
         state: &'a str,
         reason: &'a str,
         code: u16,
+        /// What brought it about: who is signed in again since a restart has not signed in.
+        cause: &'a str,
         was_ms: u64,
         queue: Option<&'a str>,
     },
@@ -116,7 +118,13 @@ pub enum Happened<'a> {
     /// That was tried in vain.
     BackFailed { queue: &'a str },
     /// An agent has reached it by calling back.
-    CalledBack { queue: &'a str, call: CallId, agent: &'a str },
+    CalledBack {
+        queue: &'a str,
+        call: CallId,
+        agent: &'a str,
+        /// In which call they talk, where that was written.
+        by: Option<CallId>,
+    },
     /// In a call of its own it talks with whom a preview campaign of this queue has shown it, until its state ends.
     Previewed { queue: &'a str, agent: &'a str, before_ms: u64 },
     /// That talk is over.
@@ -201,6 +209,9 @@ struct TalkNow {
     /// It was called back.
     #[serde(default)]
     back: bool,
+    /// It is in a call that was made for who had waited in this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    of: Option<CallId>,
 }
 
 /// A channel in use.
@@ -227,8 +238,10 @@ pub struct Ledger {
     agents: BTreeMap<Box<str>, AgentNow>,
     /// By call and queue.
     waits: BTreeMap<(CallId, Box<str>), WaitNow>,
-    /// By call and agent.
+    /// By the call in which they talk, and agent.
     talks: BTreeMap<(CallId, Box<str>), TalkNow>,
+    /// In which call those talk who were called back, by the one in which that was wanted, and agent.
+    made: BTreeMap<(CallId, Box<str>), CallId>,
     lines: BTreeMap<LegId, LineNow>,
     /// Channels in use by gateway.
     busy: BTreeMap<Box<str>, u64>,
@@ -245,13 +258,13 @@ impl Ledger {
         let at = wall.0;
         match happened {
             Started { lived_ms } => self.restarted(lived_ms),
-            State { agent, team, state, reason, code, was_ms, queue } => {
+            State { agent, team, state, reason, code, cause, was_ms, queue } => {
                 let reason = if code > 0 { format!("{reason}:{code}") } else { reason.to_owned() };
                 let (team, queue) = (team.map(Into::into), queue.map(Into::into));
                 let (state, reason, since) = (state.into(), reason.into(), at);
                 self.state_over(agent, at, was_ms);
                 let now = AgentNow { team, state, reason, queue, since, preview: None };
-                self.state_begins(agent, at, now);
+                self.state_begins(agent, at, now, cause);
             }
             Previewed { queue, agent, before_ms } => self.previewed(queue, agent, before_ms),
             Entered { .. } | Refused { .. } | Overflowed { .. } | Answered { .. } | Left { .. } => {
@@ -263,7 +276,7 @@ impl Ledger {
                 self.of_call_back(at, happened);
             }
             TalkOver { call, agent, talk_ms, up_ms, .. } => {
-                self.talk_over((at, up_ms), call, agent, talk_ms);
+                self.talk_over((at, up_ms), self.key_of(call, agent), talk_ms);
             }
             Held { call, leg, up_ms } => self.held((at, up_ms), call, leg),
             Retrieved { call, leg, up_ms } => self.retrieved((at, up_ms), call, leg),
@@ -335,9 +348,10 @@ impl Ledger {
         }
     }
 
-    fn state_begins(&mut self, agent: &str, at: i64, now: AgentNow) {
+    fn state_begins(&mut self, agent: &str, at: i64, now: AgentNow, cause: &str) {
         let out = |state: &AgentNow| &*state.state == "null";
-        let signs_in = self.agents.get(agent).is_none_or(out) && !out(&now);
+        let comes = self.agents.get(agent).is_none_or(out) && !out(&now);
+        let signs_in = comes && cause != "restart";
         self.touched.insert(Key::Agent(agent.into()));
         self.agents.insert(agent.into(), now);
         if signs_in {
@@ -426,10 +440,11 @@ impl Ledger {
                 self.count(Kind::Queue, queue, at, M::MaxWaitMs, waited_ms);
             }
             Happened::BackFailed { queue } => self.count(Kind::Queue, queue, at, M::BackFailed, 1),
-            Happened::CalledBack { queue, call, agent } => {
+            Happened::CalledBack { queue, call, agent, by } => {
                 self.owed_over(at, call, queue);
                 let talk = TalkNow::new(agent.into(), queue.into(), at, 0, 0);
-                self.talk_begins(call, TalkNow { back: true, ..talk });
+                let of = by.map(|_| call);
+                self.talk_begins(by.unwrap_or(call), TalkNow { back: true, of, ..talk });
             }
             _ => {}
         }
@@ -475,15 +490,45 @@ impl Ledger {
     }
 
     fn talk_begins(&mut self, call: CallId, talk: TalkNow) {
-        self.touched.insert(Key::Talk(call, talk.agent.clone()));
-        self.talks.insert((call, talk.agent.clone()), talk);
+        let agent = talk.agent.clone();
+        if let Some(wanted) = talk.of {
+            // Told twice, by a journal that was mended: it is one talk still.
+            self.take_talk(self.key_of(wanted, &agent));
+        }
+        self.take_talk((call, agent.clone()));
+        self.touched.insert(Key::Talk(call, agent.clone()));
+        self.keep_talk((call, agent), talk);
     }
 
-    fn talk_over(&mut self, moment: Moment, call: CallId, agent: &str, talk_ms: u64) {
+    fn keep_talk(&mut self, key: (CallId, Box<str>), talk: TalkNow) {
+        if let Some(wanted) = talk.of {
+            self.made.insert((wanted, key.1.clone()), key.0);
+        }
+        self.talks.insert(key, talk);
+    }
+
+    fn take_talk(&mut self, key: (CallId, Box<str>)) -> Option<TalkNow> {
+        self.touched.insert(Key::Talk(key.0, key.1.clone()));
+        let talk = self.talks.remove(&key)?;
+        if let Some(wanted) = talk.of {
+            self.made.remove(&(wanted, key.1));
+        }
+        Some(talk)
+    }
+
+    /// Under which an agent's talk with a caller is kept: a call-back's by the call that was made.
+    fn key_of(&self, call: CallId, agent: &str) -> (CallId, Box<str>) {
+        let own = (call, Box::<str>::from(agent));
+        match self.made.get(&own) {
+            Some(by) => (*by, own.1),
+            None => own,
+        }
+    }
+
+    fn talk_over(&mut self, moment: Moment, key: (CallId, Box<str>), talk_ms: u64) {
         let at = moment.0;
-        let key = (call, Box::<str>::from(agent));
-        self.touched.insert(Key::Talk(call, key.1.clone()));
-        let Some(mut talk) = self.talks.remove(&key) else { return };
+        let agent = &*key.1.clone();
+        let Some(mut talk) = self.take_talk(key) else { return };
         talk.end_hold(moment);
         let hold_ms = talk.hold_ms.min(talk_ms);
         let queue = &*talk.queue.clone();
@@ -652,9 +697,9 @@ impl Ledger {
             }
         }
         let talks: Vec<_> =
-            self.talks.iter().map(|((call, agent), t)| (*call, agent.clone(), t.since)).collect();
-        for (call, agent, since) in talks {
-            self.talk_over((at, None), call, &agent, span(since, at));
+            self.talks.iter().map(|(key, talk)| (key.clone(), talk.since)).collect();
+        for (key, since) in talks {
+            self.talk_over((at, None), key, span(since, at));
         }
         let lines: Vec<(LegId, i64)> = self.lines.iter().map(|(leg, l)| (*leg, l.since)).collect();
         for (leg, since) in lines {
@@ -713,7 +758,7 @@ impl Ledger {
             }
             "talk" => {
                 let talk: TalkNow = serde_json::from_str(text).ok()?;
-                self.talks.insert((call()?, talk.agent.clone()), talk);
+                self.keep_talk((call()?, talk.agent.clone()), talk);
             }
             "line" => {
                 self.lines.insert(LegId(of.parse().ok()?), serde_json::from_str(text).ok()?);
@@ -727,7 +772,7 @@ impl Ledger {
 impl TalkNow {
     fn new(agent: Box<str>, queue: Box<str>, since: i64, waited_ms: u64, rang_ms: u64) -> TalkNow {
         let (held, held_up_ms, holds, hold_ms) = (None, None, 0, 0);
-        let (sent_by, back) = (None, false);
+        let (sent_by, back, of) = (None, false, None);
         TalkNow {
             agent,
             queue,
@@ -740,6 +785,7 @@ impl TalkNow {
             hold_ms,
             sent_by,
             back,
+            of,
         }
     }
     /// By the monotonic clock, where both ends were written by it: the calendar may have been set meanwhile.

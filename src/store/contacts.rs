@@ -101,7 +101,7 @@ mod tests {
             of(QueueFact::Entered { position: 1, priority: 0 });
             if answered {
                 let agent = "7001".to_owned();
-                of(QueueFact::Answered { agent, waited_ms: 5, rang_ms: 5, back: false });
+                of(QueueFact::Answered { agent, waited_ms: 5, rang_ms: 5, back: false, by: None });
             }
         };
         // A campaign's customer, as earlier versions wrote it and as this one does, and one of a round of calls; then he

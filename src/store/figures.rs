@@ -201,11 +201,19 @@ mod tests {
                 within_ms: 3_600_000,
             }),
             14 => queue(QueueFact::BackFailed { agent, failed: 1 }),
-            15 => queue(QueueFact::Answered { agent, waited_ms, rang_ms: 0, back: true }),
-            0 => queue(QueueFact::Entered { position: 1, priority: 0 }),
-            1 => {
-                queue(QueueFact::Answered { agent, waited_ms, rang_ms: waited_ms / 2, back: false })
+            15 => {
+                let by =
+                    rng.chance(0.7).then(|| CallId::new(Wall(1_790_000_000_000), rng.below(40)));
+                queue(QueueFact::Answered { agent, waited_ms, rang_ms: 0, back: true, by })
             }
+            0 => queue(QueueFact::Entered { position: 1, priority: 0 }),
+            1 => queue(QueueFact::Answered {
+                agent,
+                waited_ms,
+                rang_ms: waited_ms / 2,
+                back: false,
+                by: None,
+            }),
             2 => queue(QueueFact::TalkOver { agent, talk_ms: waited_ms, up_ms: None }),
             3 => queue(QueueFact::Left { why: "abandoned".into(), waited_ms }),
             4 => queue(QueueFact::Offered { agent, waited_ms }),

@@ -190,13 +190,22 @@ macro_rules! talk {
          WHERE s.call = r.call AND s.agent = json_extract(e.body, '$.agent') AND s.corrected_by IS NULL) AS scored "
     };
 }
-/// Whose talk it is, and which of them are sought: a call counts by its first recording, an agent in it once.
+/// Whose talk it is, and which of them are sought: a call counts by its first recording, an agent in it once. The talk of
+/// a call-back is told of the call in which that was wanted, and recorded in the one by which it was made; a preview's is no
+/// queue's caller, and its agent's all the same.
 macro_rules! talk_of {
     () => {
-        " LEFT JOIN calls c ON c.call = r.call LEFT JOIN events e ON e.call = r.call AND e.kind = 'queue' \
-         AND json_extract(e.body, '$.event') = 'answered' AND NOT EXISTS (SELECT 1 FROM events f \
-         WHERE f.call = e.call AND f.id < e.id AND f.kind = 'queue' AND json_extract(f.body, '$.event') = 'answered' \
-         AND json_extract(f.body, '$.agent') = json_extract(e.body, '$.agent')) \
+        " LEFT JOIN calls c ON c.call = r.call LEFT JOIN events e ON e.id IN (SELECT a.id FROM events a \
+         WHERE a.call = r.call AND (a.kind = 'queue' AND json_extract(a.body, '$.event') = 'answered' \
+         AND json_extract(a.body, '$.by') IS NULL \
+         OR a.kind = 'agent' AND json_extract(a.body, '$.event') = 'previewed') AND NOT EXISTS (SELECT 1 FROM events f \
+         WHERE f.call = a.call AND f.id < a.id AND f.kind = a.kind \
+         AND json_extract(f.body, '$.event') = json_extract(a.body, '$.event') \
+         AND json_extract(f.body, '$.agent') = json_extract(a.body, '$.agent')) \
+         UNION ALL SELECT m.id FROM events m WHERE m.kind = 'queue' AND json_extract(m.body, '$.event') = 'answered' \
+         AND json_extract(m.body, '$.by') = +r.call AND NOT EXISTS (SELECT 1 FROM events f \
+         WHERE f.call = r.call AND f.kind = 'queue' AND json_extract(f.body, '$.event') = 'answered' \
+         AND json_extract(f.body, '$.agent') = json_extract(m.body, '$.agent'))) \
          WHERE r.removed IS NULL AND r.ended IS NOT NULL AND NOT EXISTS (SELECT 1 FROM recordings o \
          WHERE o.call = r.call AND o.removed IS NULL AND o.ended IS NOT NULL \
          AND (o.begun < r.begun OR (o.begun = r.begun AND o.recording < r.recording))) \
@@ -322,7 +331,7 @@ mod tests {
     use super::super::tests::{block, stored};
     use super::*;
     use crate::base::{CallId, LegId, RecordingId};
-    use crate::switch::fact::{FactKind, QueueFact};
+    use crate::switch::fact::{AgentFact, FactKind, QueueFact};
 
     /// What SQLite does for a statement.
     async fn plan(records: &Records, sql: &str) -> Vec<String> {
@@ -377,7 +386,7 @@ mod tests {
         let mut kinds = Vec::new();
         for agent in agents {
             let (agent, back) = ((*agent).to_owned(), false);
-            let what = QueueFact::Answered { agent, waited_ms: 5, rang_ms: 5, back };
+            let what = QueueFact::Answered { agent, waited_ms: 5, rang_ms: 5, back, by: None };
             kinds.push(FactKind::Queue { queue: "care".into(), call, what });
         }
         for nth in 1..=2 {
@@ -428,6 +437,56 @@ mod tests {
             assert_eq!(newest[0].call, call(3).to_string());
         });
     }
+    /// R23: the talk of a call-back is recorded in the call by which it was made, and a preview's is no queue's caller: each
+    /// is its agent's, once. What waited before, in the call in which the call-back was wanted, is not.
+    #[test]
+    fn talks_of_call_backs_and_previews_are_their_agents() {
+        let dir = tempfile::tempdir().unwrap();
+        let (wanted, made, shown) = (call(1), call(4), call(5));
+        let answered = |call, agent: &str, by: Option<CallId>| {
+            let (agent, back) = (agent.to_owned(), by.is_some());
+            let what = QueueFact::Answered { agent, waited_ms: 5, rang_ms: 0, back, by };
+            FactKind::Queue { queue: "care".into(), call, what }
+        };
+        let previewed =
+            AgentFact::Previewed { call: shown, queue: "spring".into(), before_ms: 9_000 };
+        let mut kinds = vec![
+            answered(wanted, "7003", None),
+            answered(wanted, "7001", Some(made)),
+            // The agent sends him into the queue, and has him again.
+            answered(made, "7001", None),
+            answered(made, "7002", None),
+            FactKind::Agent { agent: "7004".into(), what: previewed },
+        ];
+        for n in [1, 4, 5] {
+            kinds.extend(recorded(n, &[]));
+        }
+        stored(dir.path(), kinds);
+        block(async {
+            let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
+            for unscored in [false, true] {
+                let sought = Sought { most: 100, unscored, ..Sought::default() };
+                let talks = records.talks(&sought).await.unwrap();
+                let own = |talk: super::Talk| {
+                    let [agent, queue] = [talk.agent, talk.queue].map(Option::unwrap_or_default);
+                    (talk.call, agent, queue)
+                };
+                let mut own: Vec<_> = talks.into_iter().map(own).collect();
+                own.sort();
+                let row = |call: CallId, agent: &str, queue: &str| {
+                    (call.to_string(), agent.to_owned(), queue.to_owned())
+                };
+                let all = [
+                    row(wanted, "7003", "care"),
+                    row(made, "7001", "care"),
+                    row(made, "7002", "care"),
+                    row(shown, "7004", "spring"),
+                ];
+                assert_eq!(own, all);
+            }
+        });
+    }
+
     /// R23: two programs read that a score stands, and both correct it.
     #[test]
     fn of_two_corrections_of_one_score_the_first_stands() {

@@ -630,7 +630,7 @@ fn a_talk_that_was_up_ends_for_record_and_figures_when_belfry_was_seen_last() {
     let store = Store::open(own()).unwrap();
     let mut talk: Vec<Fact> = whole_call(call(1), 1).into_iter().take(8).collect();
     let (agent, seq) = ("7001".to_owned(), talk.len() as u64 + 1);
-    let what = QueueFact::Answered { agent, waited_ms: 5, rang_ms: 5, back: false };
+    let what = QueueFact::Answered { agent, waited_ms: 5, rang_ms: 5, back: false, by: None };
     let kind = FactKind::Queue { queue: "care".into(), call: call(1), what };
     let last = Wall(talk[7].wall.0 + 1);
     talk.push(Fact { seq, wall: last, kind });
@@ -909,7 +909,8 @@ fn call_backs_are_owed_over_a_restart_and_wrap_ups_stand_with_the_call() {
         queue(n, QueueFact::BackWanted { from, number, priority: 7, waited_ms, within_ms })
     };
     let agent = || "7001".to_owned();
-    let answered = QueueFact::Answered { agent: agent(), waited_ms: 9, rang_ms: 0, back: true };
+    let answered =
+        QueueFact::Answered { agent: agent(), waited_ms: 9, rang_ms: 0, back: true, by: None };
     let began = FactKind::CallBegan {
         call: call(1),
         caller: Party::Phone { number: "1001".into() },

@@ -8,7 +8,7 @@ use crate::acd::event::{Cause, Departure, SignInRefusal};
 use crate::acd::hours;
 use crate::acd::{AgentView, NoWrapUp, QueueId, QueueView, What};
 use crate::base::week::Moment;
-use crate::base::{LegId, Now};
+use crate::base::{CallId, LegId, Now};
 use crate::call::codes::Code;
 use crate::dialplan::calendar::Civil;
 use crate::dialplan::effect::{Beat, Item, Tone};
@@ -47,10 +47,16 @@ impl Switch {
             self.offered.get(&leg) == Some(&None) && own.is_some_and(|a| a.subject() == leg)
         };
         let dials = self.lines.of(phone).any(of_code);
-        self.centre.dials(now.at, phone, dials);
+        if dials {
+            self.centre.dials(now.at, phone, true);
+        }
         if self.centre.at_phone(phone).is_some() {
             let own = self.lines.of(phone).any(|leg| !self.is_no_own_call(phone, leg));
             self.centre.engaged(now.at, phone, own);
+        }
+        // Last: a caller is offered to nobody whose phone is engaged in the same moment.
+        if !dials {
+            self.centre.dials(now.at, phone, false);
         }
     }
 
@@ -215,7 +221,13 @@ impl Switch {
             What::WrapUp { agent, call, queue, code, name, text } => {
                 FactKind::Agent { agent, what: AgentFact::WrapUp { call, queue, code, name, text } }
             }
-            of_queue => queue_fact(now, of_queue),
+            of_queue => {
+                let made = match &of_queue {
+                    What::Answered { call, back: true, .. } => self.made_back(*call),
+                    _ => None,
+                };
+                queue_fact(now, of_queue, made)
+            }
         };
         let asks = match &kind {
             FactKind::Queue { call, what: QueueFact::BackWanted { .. }, .. } => Some(*call),
@@ -310,7 +322,8 @@ fn word_of(value: &impl Serialize) -> String {
     word.and_then(|word| word.as_str().map(|w| w.replace('-', "_"))).unwrap_or_default()
 }
 
-fn queue_fact(now: Now, what: What) -> FactKind {
+/// `made`: the call by which somebody was called back.
+fn queue_fact(now: Now, what: What, made: Option<CallId>) -> FactKind {
     let (queue, call, what) = match what {
         What::Entered { queue, call, position, priority } => {
             let position = u32::try_from(position).unwrap_or(u32::MAX);
@@ -327,7 +340,7 @@ fn queue_fact(now: Now, what: What) -> FactKind {
             (queue, call, QueueFact::NotTaken { agent, why: word_of(&why), rang_ms })
         }
         What::Answered { queue, call, agent, waited_ms, rang_ms, back } => {
-            (queue, call, QueueFact::Answered { agent, waited_ms, rang_ms, back })
+            (queue, call, QueueFact::Answered { agent, waited_ms, rang_ms, back, by: made })
         }
         What::BackWanted { queue, call, from, number, priority, waited_ms, within_ms } => {
             let what = QueueFact::BackWanted { from, number, priority, waited_ms, within_ms };

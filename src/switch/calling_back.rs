@@ -415,6 +415,14 @@ impl Switch {
         self.backs.made.get(&made).map(|making| making.of)
     }
 
+    /// The call in which an agent talks with somebody whom it has called back.
+    pub(super) fn made_back(&self, of: CallId) -> Option<CallId> {
+        let all = self.backs.made.iter();
+        all.filter(|(_, making)| making.reached)
+            .find(|(_, making)| making.of == of)
+            .map(|(id, _)| *id)
+    }
+
     /// Whoever is being called back, or for whom an agent's phone rings.
     pub(super) fn made_backs(&self) -> impl Iterator<Item = CallId> {
         self.backs.made.values().map(|making| making.of)

@@ -415,8 +415,7 @@ impl Switch {
         };
         making.reached = true;
         let of = making.of.clone();
-        let taken = self.calls.get(&id).and_then(|active| active.agent.as_deref());
-        let agent = taken.and_then(|own| self.centre.numbered(own)).unwrap_or(of.agent);
+        let agent = self.campaign_talker(id).unwrap_or(of.agent);
         self.outbound.rules.talks(agent, id, &of.campaign, &of.number);
         if of.preview {
             let own = self.config.campaigns.iter().find(|own| *own.name.as_str() == of.campaign);
@@ -430,14 +429,27 @@ impl Switch {
         }
     }
 
+    /// The agent who has talked last in a call: by its number where a queue gave it the customer, by its phone's where it was
+    /// asked or sent to. A phone may have the number of an agent who is elsewhere: that one is no party.
+    fn campaign_talker(&self, id: CallId) -> Option<AgentId> {
+        let active = self.calls.get(&id)?;
+        let own = active.agent.as_deref()?;
+        let is_here = |phone: &str| {
+            let mut parties = active.call.connections().iter();
+            parties.any(|party| party.device.is_phone() && party.device.number() == phone)
+        };
+        let sits_here = |agent: &AgentId| self.centre.phone_of(*agent).is_some_and(|p| is_here(&p));
+        let by_number = self.centre.numbered(own).filter(sits_here);
+        by_number.or_else(|| self.centre.at_phone(own).filter(|_| is_here(own)))
+    }
+
     /// A call is over: what came of the attempt.
     pub(super) fn campaign_call_over(&mut self, now: Now, id: CallId) {
         let Some(making) = self.outbound.calls.remove(&id) else { return };
         let active = self.calls.get(&id);
         let cause = active.and_then(|active| active.ended).map(|(cause, _)| cause);
         let talk_ms = active.filter(|_| making.reached).map_or(0, |active| active.talk_ms);
-        let taken = active.and_then(|active| active.agent.as_deref());
-        let taken = taken.and_then(|own| self.centre.numbered(own)).filter(|_| making.reached);
+        let taken = self.campaign_talker(id).filter(|_| making.reached);
         // The agent's phone ends a preview's call: why the customer could not be had is told apart.
         let failed = making.failed.map(|failed| failed.cause);
         let cause = if making.of.preview { failed.or(cause) } else { cause.or(failed) };

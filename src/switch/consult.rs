@@ -184,7 +184,8 @@ impl Switch {
         }
         self.stop_recording(other);
         let Some(number) = self.move_leg(now, with, other, call) else { return };
-        self.fact(now, FactKind::Transferred { call, by: first, who, to: number });
+        let by_caller = self.is_callers(call, first);
+        self.fact(now, FactKind::Transferred { call, by: first, who, to: number, by_caller });
         if let Some(active) = self.calls.get_mut(&call) {
             active.leave_step(now.at);
             active.doing = Doing::Talking { with, target, since: now.at };

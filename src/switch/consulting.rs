@@ -439,7 +439,8 @@ impl Switch {
         self.part(now, id, asker);
         let Some(ended) = self.end_consulting(now, id, Cause::NORMAL_CLEARING) else { return };
         let first = ended.who.first;
-        self.fact(now, FactKind::Transferred { call: id, by: asker, who: first, to: ended.to.0 });
+        let (to, by_caller) = (ended.to.0, self.is_callers(id, asker));
+        self.fact(now, FactKind::Transferred { call: id, by: asker, who: first, to, by_caller });
         let Some(active) = self.calls.get_mut(&id) else { return };
         active.leave_step(now.at);
         // A plan that served the asker serves neither of the two.

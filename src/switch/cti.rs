@@ -664,7 +664,12 @@ impl Switch {
         let order = SuperviseOrder::Talk(act);
         match self.supervise_order(now, order, whom, by) {
             Reply::Done(text) => Ok(Answer::Done(text)),
-            Reply::Refused(why) => no(Why::Conflict, why),
+            Reply::Refused(why) => {
+                let agent = self.agent_in(now, whom);
+                let agent = agent.as_deref().unwrap_or(whom);
+                let right = !self.centre.has_no_right_to(by, agent);
+                no(if right { Why::Conflict } else { Why::Forbidden }, why)
+            }
             _ => no(Why::Conflict, "it cannot be watched now"),
         }
     }

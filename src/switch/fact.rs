@@ -367,6 +367,9 @@ pub enum FactKind {
         who: LegId,
         /// Whereto.
         to: String,
+        /// It was the caller's doing, not an agent's whom a queue gave him.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        by_caller: bool,
     },
     /// A party asks a third by keys, while the other waits.
     Consulted {

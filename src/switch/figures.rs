@@ -71,9 +71,10 @@ impl Default for Live {
 }
 
 impl Live {
-    /// Counts a fact; with the first one of a day what was before it is forgotten.
+    /// Counts a fact; with the first one of a day what was before it is forgotten. That holds for a clock that is set back,
+    /// too: what it called today was none.
     pub(super) fn take(&mut self, fact: &Fact, zone: &TimeZone) {
-        if fact.wall.0 >= self.day.until {
+        if !(self.day.from..self.day.until).contains(&fact.wall.0) {
             let day = period(By::Day, fact.wall.0, zone);
             self.day.begin((day.from, day.until));
         }
@@ -198,8 +199,13 @@ mod tests {
         let entered = || QueueFact::Entered { position: 1, priority: 0 };
         let left = || QueueFact::Left { why: "abandoned".into(), waited_ms: 3_000 };
         let agent = || "7001".to_owned();
-        let answered =
-            || QueueFact::Answered { agent: agent(), waited_ms: 9_000, rang_ms: 1, back: false };
+        let answered = || QueueFact::Answered {
+            agent: agent(),
+            waited_ms: 9_000,
+            rang_ms: 1,
+            back: false,
+            by: None,
+        };
         let over = || QueueFact::TalkOver { agent: agent(), talk_ms: 1_000, up_ms: None };
         let of = |seq| match seq {
             41 => {
@@ -273,7 +279,8 @@ mod tests {
             let at = day + n as i64 * HOUR;
             tell(&mut live, at, n, QueueFact::Entered { position: 1, priority: 0 });
             let agent = "7001".to_owned();
-            let what = QueueFact::Answered { agent, waited_ms: 4_000, rang_ms: 5, back: false };
+            let what =
+                QueueFact::Answered { agent, waited_ms: 4_000, rang_ms: 5, back: false, by: None };
             tell(&mut live, at + 4_000, n, what);
             let what = QueueFact::TalkOver { agent: "7001".into(), talk_ms: 60_000, up_ms: None };
             tell(&mut live, at + 64_000, n, what);
@@ -290,6 +297,26 @@ mod tests {
         tell(&mut live, day + 24 * HOUR, 9, QueueFact::Entered { position: 1, priority: 0 });
         assert_eq!(live.today(Kind::Queue, "care").map_or(0, |day| day.get(Measure::Answered)), 0);
         assert_eq!(live.today(Kind::Agent, "7001"), None);
+    }
+
+    /// R18: a clock that was ahead, by a day or by years, and is set right empties no wallboard until then.
+    #[test]
+    fn a_clock_that_is_set_back_leaves_no_empty_day() {
+        for ahead in [1, 400] {
+            let mut live = Live::default();
+            let mut tell = |seq: u64, what: QueueFact| {
+                let days = if seq == 1 { ahead } else { 0 };
+                let mut fact = queue(seq, seq, what);
+                fact.wall = Wall(fact.wall.0 + days * 86_400_000);
+                live.take(&fact, &TimeZone::UTC);
+            };
+            tell(1, QueueFact::Entered { position: 1, priority: 0 });
+            for seq in 2..=4 {
+                tell(seq, QueueFact::Entered { position: 1, priority: 0 });
+            }
+            let entered = live.today(Kind::Queue, "care").map(|day| day.get(Measure::Entered));
+            assert_eq!(entered, Some(3), "{ahead}");
+        }
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl Switch {
         let until = now.at + ASKING;
         let asked = match self.calls.get_mut(&id).map(|active| &mut active.doing) {
             Some(Doing::Dialling(dialing)) => dialing.hunt.asked(leg_id, until),
-            Some(Doing::Summoning(limit)) => {
+            Some(Doing::Summoning(limit) | Doing::SummoningBack(limit)) => {
                 *limit = until;
                 true
             }
@@ -82,6 +82,7 @@ impl Switch {
             return false;
         }
         leg.confirm = Confirm::Asked;
+        self.offer_asked(now, id, leg_id, until);
         self.fact(now, FactKind::LegAsked { call: id, leg: leg_id });
         let items = vec![self.agent_prompt(leg_id, "agent/take-call"), Item::Silence(PAUSE_MS)];
         self.play_items(now, leg_id, items, true, DigitSet::NONE);

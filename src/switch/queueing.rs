@@ -313,7 +313,19 @@ impl Switch {
         let rings = queued.rings(agent);
         self.offered.extend(legs.iter().map(|leg| (*leg, None)));
         if !rings {
-            self.centre.missed(now.at, id, agent, Missed::NoAnswer);
+            return self.centre.missed(now.at, id, agent, Missed::NoAnswer);
+        }
+        let until = self.dialing(id).map(|dialing| dialing.hunt.group_until());
+        if let Some(until) = until.filter(|until| *until < Time::NEVER) {
+            self.centre.rings_on(now.at, id, agent, until);
+        }
+    }
+
+    /// Whoever has answered for an agent is asked until then whether he takes the caller.
+    pub(super) fn offer_asked(&mut self, now: Now, id: CallId, leg: LegId, until: Time) {
+        let queued = self.calls.get(&id).and_then(|active| active.queued.as_ref());
+        if let Some(agent) = queued.and_then(|queued| queued.whose(leg)) {
+            self.centre.rings_on(now.at, id, agent, until);
         }
     }
 

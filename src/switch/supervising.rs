@@ -412,7 +412,7 @@ impl Switch {
     }
 
     /// The agent who talks in a call, when `whom` is a call.
-    fn agent_in(&self, now: Now, whom: &str) -> Option<String> {
+    pub(super) fn agent_in(&self, now: Now, whom: &str) -> Option<String> {
         let active = self.calls.get(&whom.parse().ok()?)?;
         let phones = active.call.connections().iter().filter(|c| c.peer.is_some());
         let phones = phones.map(|c| &c.device).filter(|device| device.is_phone());

@@ -11,6 +11,7 @@
 
 use crate::base::{CallId, Duration, LegId, Now};
 use crate::call::Device;
+use crate::call::connection::Role;
 use crate::call::feature::Feature;
 use crate::dialplan::effect::{Happening, Redirect};
 use crate::dialplan::{Entry, Interp};
@@ -148,8 +149,16 @@ impl Switch {
         // Music of a hold from which it was transferred.
         self.stop_play(who);
         self.recorded_sides(now, id);
-        self.fact(now, FactKind::Transferred { call: id, by, who, to: number });
+        let by_caller = self.is_callers(id, by);
+        self.fact(now, FactKind::Transferred { call: id, by, who, to: number, by_caller });
         true
+    }
+
+    /// Whether a party is the one that has called, and no agent whom a queue gave somebody.
+    pub(super) fn is_callers(&self, id: CallId, leg: LegId) -> bool {
+        let party = self.calls.get(&id).and_then(|active| active.call.get(leg));
+        let served = self.offered.get(&leg).is_some_and(Option::is_some);
+        party.is_some_and(|party| party.role == Role::Caller) && !served
     }
 
     /// The context in which a party's numbers mean something: a phone's own, else the call's.

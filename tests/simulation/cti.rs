@@ -523,6 +523,12 @@ fn a_supervisor_of_a_team_commands_its_agents_alone() {
         assert_eq!(why(ask(&mut house, &boss, order)), Why::Forbidden);
     }
     house.hear_each_other(caller, bob);
+    let watch = |agent: &str| {
+        let how = How::Listen;
+        Order::Watch { agent: agent.into(), by: "7900".into(), how }
+    };
+    assert_eq!(why(ask(&mut house, &boss, watch("7002"))), Why::Forbidden, "not of its team");
+    assert_eq!(why(ask(&mut house, &boss, watch("7001"))), Why::Conflict, "who talks with nobody");
     // Who acts for no agent has all; and so has a supervisor whom no team lists.
     assert!(matches!(ask(&mut house, &free, clear()), Answer::Done(_)));
     house.until_state(bob, State::Ended(0));
@@ -570,5 +576,36 @@ fn a_supervisor_takes_a_talk_over_and_ends_it_by_order() {
     house.world.run(Duration::from_millis(200));
     assert!(matches!(ask(&mut house, &boss, watch(How::Disconnect)), Answer::Done(_)));
     house.until_state(alice, State::Ended(0));
+    house.ends_clean();
+}
+
+/// R9, R16: who signs in by a program at a phone that talks is offered nobody until that talk is over.
+#[test]
+fn nobody_is_offered_at_a_phone_that_talks() {
+    let mut house = house(61);
+    agent(log_on(&mut house, &admin(), "7002", "1002", "4712"));
+    let not_ready = Order::SetAgent { agent: "7002".into(), to: Wish::NotReady(0) };
+    agent(ask(&mut house, &admin(), not_ready));
+    let (caller, alice) = (house.caller, house.phones[0]);
+    house.talk(house.phones[2], "1001", alice);
+    house.world.with(caller, |phone, now| phone.call(now, "800"));
+    house.until_state(caller, State::Talking);
+    assert_eq!(agent(log_on(&mut house, &admin(), "7001", "1001", "4711")).state, "busy");
+    house.world.run(Duration::from_secs(2));
+    assert!(!super::queue::words(&house).contains(&"offered"), "nobody");
+    house.hang_up(house.phones[2]);
+    house
+        .world
+        .with(alice, |phone, _| phone.behave(Manner::AnswerAfter(Duration::from_millis(50))));
+    super::queue::until_word(&mut house, "answered", 1);
+    assert!(!super::queue::words(&house).contains(&"not_taken"));
+    // A wrong PIN holds nobody back for ever.
+    house.hang_up(caller);
+    house.world.run(Duration::from_secs(2));
+    assert_eq!(why(log_on(&mut house, &admin(), "7002", "1001", "0000")), Why::Forbidden);
+    house.world.run(Duration::from_secs(40));
+    house.world.with(caller, |phone, now| phone.call(now, "800"));
+    super::queue::until_word(&mut house, "answered", 2);
+    house.hang_up(caller);
     house.ends_clean();
 }

@@ -1,9 +1,13 @@
 //! An agent's mobile as the extension 1005 (R7): rung by the gateway, confirmed by a key, joined.
 
-use belfry::base::{Duration, Rng};
+use belfry::access::rights::{Rights, Role};
+use belfry::base::{CallId, Duration, Rng, Wall};
 use belfry::sim::phone::{Manner, State};
 use belfry::sim::world::World;
-use belfry::switch::fact::{FactKind, Party};
+use belfry::switch::calling_back::KeptBack;
+use belfry::switch::cti::{Order, Wish};
+use belfry::switch::fact::{FactKind, Party, QueueFact};
+use belfry::switch::{Input, Reply, Request};
 
 use super::house::{CALLER_HZ, House, channels, hz, sine, tone_of};
 
@@ -241,5 +245,80 @@ fn it_goes_on_by_the_next_gateway_of_its_trunk() {
     house.press(mobile, '1');
     house.hear_each_other(third, mobile);
     house.hang_up(third);
+    this.ends();
+}
+
+/// An agent whose phone 1005 is his mobile, and a caller of 13800138000 who is to be called back.
+fn owes(seed: u64) -> Mobile {
+    let keys = "mobile_trunk = \"gsm\"\n[[agent]]\nnumber = \"7001\"\npin = \"4711\"\n\
+                [[queue]]\nname = \"care\"\nagents = [\"7001\"]\ncall_back = true\n\
+                call_back_pause = \"10 min\"\nring = \"10 s\"\n";
+    let mut this = with(seed, keys, soon());
+    let back = KeptBack {
+        call: CallId::new(Wall(1), 77),
+        queue: "care".into(),
+        from: "13800138000".into(),
+        number: "1002".into(),
+        priority: 0,
+        entered: Wall(1_800_000_000_000 - 60_000),
+        until: Wall(i64::MAX),
+        failed: 0,
+        tried: None,
+    };
+    this.house.world.input(Input::CallBacks(vec![back]));
+    let to = Wish::LogOn { device: "1005".into(), pin: "4711".into() };
+    let rights = Rights {
+        name: "test".into(),
+        roles: vec![Role::Admin],
+        agent: None,
+        phones: Vec::new(),
+        masked: false,
+    };
+    let order = Order::SetAgent { agent: "7001".into(), to };
+    assert!(matches!(this.house.world.ask(Request::Cti(rights, order)), Some(Reply::Cti(_))));
+    this.house.until_state(this.mobile, State::Talking);
+    this
+}
+
+fn backs(this: &mut Mobile) -> usize {
+    match this.house.world.ask(Request::CallBacks) {
+        Some(Reply::CallBacks(rows)) => rows.len(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// R7, R19: the voice mail of an agent's mobile takes no call-back: nobody is dialled for it, and it keeps its place.
+#[test]
+fn a_voice_mail_that_answers_takes_no_call_back() {
+    let mut this = owes(10);
+    let customer = this.house.phones[1];
+    assert_eq!(this.hears(), Some(QUESTION_HZ));
+    this.house.world.run(Duration::from_secs(22));
+    assert!(matches!(this.house.state(this.mobile), State::Ended(_)), "it is let go");
+    this.house.world.run(Duration::from_secs(8));
+    assert_eq!(this.house.state(customer), State::Idle, "nobody dialled him");
+    let words = super::queue::words(&this.house);
+    assert_eq!(words, ["offered", "back_tried", "not_taken", "offered", "back_tried"]);
+    let why = this.house.facts("queue").into_iter().find_map(|kind| match kind {
+        FactKind::Queue { what: QueueFact::NotTaken { why, .. }, .. } => Some(why.clone()),
+        _ => None,
+    });
+    assert_eq!(why.as_deref(), Some("no_answer"));
+    assert_eq!(backs(&mut this), 1);
+}
+
+/// Who presses 1 has the call-back; a key after that dials at once.
+#[test]
+fn who_presses_one_calls_back() {
+    let mut this = owes(11);
+    let (mobile, customer) = (this.mobile, this.house.phones[1]);
+    assert_eq!(this.hears(), Some(QUESTION_HZ));
+    this.house.press(mobile, '1');
+    this.house.world.run(Duration::from_millis(300));
+    this.house.press(mobile, '5');
+    this.house.until_state(customer, State::Talking);
+    this.house.hear_each_other(mobile, customer);
+    assert_eq!(backs(&mut this), 0);
+    this.house.hang_up(customer);
     this.ends();
 }

@@ -3,15 +3,17 @@
 //!
 //! Nobody's state changes but that of those who are not in it any more. What agents and callers do is `centre.rs`'s.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::{Centre, Due, House, MOST_AGENTS, MOST_QUEUES, Membership, Person, Queue, Seat};
+use super::{
+    Centre, Due, House, Leaving, MOST_AGENTS, MOST_QUEUES, Membership, Person, Queue, Seat,
+};
 use crate::acd::agent::{Agent, AgentId, AgentState, Input};
 use crate::acd::estimate::Handling;
 use crate::acd::event::Cause;
 use crate::acd::pin::Attempts;
 use crate::acd::queue::{QueueId, Terms};
-use crate::base::{Duration, Time};
+use crate::base::Time;
 
 impl Centre {
     /// Another configuration is in force. Who is not in it any more goes when the talk is over; a queue
@@ -40,22 +42,32 @@ impl Centre {
             .map(|(_, id)| *id)
             .collect();
         for agent in gone {
-            if let Some(seat) = self.seats.get_mut(&agent) {
-                seat.leaving = true;
+            if let Some(seat) = self.seats.get_mut(&agent).filter(|seat| seat.leaving.is_none()) {
+                seat.leaving = Some(Leaving { pending: seat.agent.pending });
             }
             if self.change(now, agent, Input::SignOut, Cause::Deleted).is_err() {
                 self.remove(agent);
             }
         }
         for who in house.agents.into_iter().take(MOST_AGENTS) {
-            self.set_agent(who);
+            self.set_agent(now, who);
         }
         self.forget_regions();
         if !self.has_hours() {
             self.clock_at = Time::NEVER;
         }
         self.rebuild(now);
+        self.dismiss_unserved(now);
         self.settle(now);
+    }
+
+    /// Who waits in a queue that nobody serves any more, or not as its terms want it, goes on in its plan.
+    fn dismiss_unserved(&mut self, now: Time) {
+        let unserved = |id: &QueueId| !self.is_staffed(*id, |terms| terms.stay);
+        let queues: Vec<QueueId> = self.queues.keys().copied().filter(unserved).collect();
+        for queue in queues {
+            self.dismiss(now, queue);
+        }
     }
 
     fn set_queue(&mut self, terms: Terms) {
@@ -86,7 +98,7 @@ impl Centre {
         }
     }
 
-    fn set_agent(&mut self, who: Person) {
+    fn set_agent(&mut self, now: Time, who: Person) {
         for name in &who.regions {
             self.regions.or_new(name);
         }
@@ -96,7 +108,10 @@ impl Centre {
         };
         self.by_number.insert(who.number.clone(), id);
         match self.seats.get_mut(&id) {
-            Some(seat) => (seat.who, seat.leaving) = (who, false),
+            Some(seat) => {
+                seat.who = who;
+                self.stays(now, id);
+            }
             None => {
                 let seat = Seat {
                     who,
@@ -105,13 +120,23 @@ impl Centre {
                     regions: Vec::new(),
                     attempts: Attempts::default(),
                     wrong_at: None,
-                    leaving: false,
-                    last_talk: Duration::ZERO,
+                    leaving: None,
+                    last_talk: None,
                     uncoded: None,
+                    coded: VecDeque::new(),
                 };
                 self.seats.insert(id, seat);
             }
         }
+    }
+
+    /// An agent who was taken out while talking is in the configuration again: what was pending before that is so again.
+    fn stays(&mut self, now: Time, id: AgentId) {
+        let Some(seat) = self.seats.get_mut(&id) else { return };
+        let Some(Leaving { pending }) = seat.leaving.take() else { return };
+        let before = seat.agent.clone();
+        seat.agent.pending = pending;
+        self.tell_change(now, id, &before, pending, Cause::Supervisor);
     }
 
     /// Regions that are no agent's any more are none: whoever waits for one waits for everybody.

@@ -87,10 +87,7 @@ impl Centre {
         let Some(queue) = self.by_name.get(queue).copied() else { return };
         self.talks_about(agent, call, queue);
         let after = self.queues.get(&queue).map_or(Duration::ZERO, |own| own.terms.after_call);
-        if after > Duration::ZERO {
-            let input = Input::Previewed { call, queue, after };
-            // Whose phone is not engaged any more has no work after it.
-            _ = self.wish(now, agent, input, Cause::Call);
-        }
+        // Whose phone is not engaged any more has no work after it.
+        _ = self.wish(now, agent, Input::Previewed { call, queue, after }, Cause::Call);
     }
 }

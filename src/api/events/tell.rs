@@ -770,6 +770,7 @@ mod tests {
                 waited_ms: 6_000,
                 rang_ms: 2_000,
                 back: false,
+                by: None,
             }),
             FactKind::LegAnswered { call, leg: b },
             FactKind::Held { call, leg: b, up_ms: None },

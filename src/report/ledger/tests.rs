@@ -13,7 +13,8 @@ fn state<'a>(agent: &'a str, state: &'a str, was_ms: u64) -> Happened<'a> {
     let queue = (state == "after_call").then_some("care");
     let reason = if state == "not_ready" { "break" } else { "" };
     let code = if state == "not_ready" { 2 } else { 0 };
-    Happened::State { agent, team: Some("day"), state, reason, code, was_ms, queue }
+    let (team, cause) = (Some("day"), "agent");
+    Happened::State { agent, team, state, reason, code, cause, was_ms, queue }
 }
 
 fn run(steps: &[(i64, Happened<'_>)]) -> Book {
@@ -32,6 +33,10 @@ fn of(book: &Book, kind: Kind, name: &str) -> Tally {
 fn answered(n: u64, agent: &'static str) -> Happened<'static> {
     let (queue, waited_ms, rang_ms) = ("care", 12_000, 4_000);
     Happened::Answered { queue, call: call(n), agent, waited_ms, rang_ms }
+}
+
+fn called_back(n: u64, by: Option<u64>) -> Happened<'static> {
+    Happened::CalledBack { queue: "care", call: call(n), agent: "7001", by: by.map(call) }
 }
 
 #[test]
@@ -114,7 +119,8 @@ fn ways_out_misses_lines_and_surveys() {
     let asked = |agent, question, key| Happened::Survey { agent, survey: "care", question, key };
     let (team, queue, was_ms, code) = (None, None, 0, 0);
     let (agent, state, reason) = ("7001", "ready", "");
-    let signs_in = Happened::State { agent, team, state, reason, code, was_ms, queue };
+    let cause = "agent";
+    let signs_in = Happened::State { agent, team, state, reason, code, cause, was_ms, queue };
     let book = run(&[
         (1, left(1, "abandoned", 3_500)),
         (1, left(2, "timed_out", 60_000)),
@@ -168,6 +174,8 @@ fn step(n: u64, agent: &'static str, kind: u8, ms: u64) -> Happened<'static> {
         8 => state(agent, "ready", ms),
         9 => state(agent, "after_call", ms),
         10 => Happened::Started { lived_ms: 0 },
+        11 => Happened::CalledBack { queue, call, agent, by: None },
+        12 => Happened::CalledBack { queue, call, agent, by: Some(self::call(5 - n)) },
         _ => Happened::Nothing,
     }
 }
@@ -176,7 +184,7 @@ proptest! {
     /// A ledger that is put down and taken up after each step counts what one counts that never stops.
     #[test]
     fn what_is_kept_is_all_that_matters(
-        steps in prop::collection::vec((0u64..6, 0usize..2, 0u8..12, 0u64..2_000_000), 0..80)
+        steps in prop::collection::vec((0u64..6, 0usize..2, 0u8..14, 0u64..2_000_000), 0..80)
     ) {
         let (mut whole, mut one) = (Ledger::default(), Book::default());
         let (mut kept, mut other) = (BTreeMap::<String, String>::new(), Book::default());
@@ -223,7 +231,7 @@ fn a_call_back_is_no_wait_and_its_talk_is_handled() {
         (31_000, wanted(2)),
         (32_000, Happened::Started { lived_ms: 0 }),
         (40_000, Happened::BackFailed { queue: "care" }),
-        (50_000, Happened::CalledBack { queue: "care", call: call(1), agent: "7001" }),
+        (50_000, called_back(1, None)),
         (110_000, over(1)),
         (120_000, left(2, "given_up")),
         (130_000, Happened::WrapUp { queue: "care", agent: "7001", code: "17" }),
@@ -269,7 +277,7 @@ fn call_backs_that_are_offered_no_more_are_given_up() {
 fn an_alarm_that_is_called_back_leaves_nothing_open() {
     const DAY: i64 = 24 * 3_600_000;
     let entered = |n| Happened::Entered { queue: "care", call: call(n) };
-    let back = |n| Happened::CalledBack { queue: "care", call: call(n), agent: "7001" };
+    let back = |n| called_back(n, None);
     let left = |n, why| Happened::Left { queue: "care", call: call(n), why, waited_ms: 9_000_000 };
     let (mut ledger, mut book) = (Ledger::default(), Book::default());
     let mut kept = BTreeMap::new();
@@ -431,4 +439,53 @@ fn the_most_at_a_time_of_a_quarter_in_which_no_line_begins() {
         rows.map(|(_, _, tally)| tally.get(M::MaxBusy)).sum::<u64>()
     };
     assert_eq!([0, 1, 2, 3, 4].map(most), [3, 2, 3, 3, 0]);
+}
+
+/// R18: what happens in the talk of a call-back is told of the call by which it was made, and its end of the call in which
+/// it was wanted: both are of one talk. One that an earlier version told has its end still.
+#[test]
+fn a_call_backs_talk_has_its_holds_and_its_transfer() {
+    let (agent, customer, third) = (LegId(3), LegId(1), LegId(5));
+    let over = |n| {
+        let (queue, agent, talk_ms, up_ms) = ("care", "7001", 60_000, None);
+        Happened::TalkOver { queue, call: call(n), agent, talk_ms, up_ms }
+    };
+    let book = run(&[
+        (0, state("7001", "ringing", 0)),
+        (0, called_back(1, Some(9))),
+        (10_000, Happened::Held { call: call(9), leg: agent, up_ms: None }),
+        (25_000, Happened::Retrieved { call: call(9), leg: agent, up_ms: None }),
+        (50_000, Happened::Transferred { call: call(9), by: agent }),
+        (51_000, Happened::Bridged { call: call(9), a: customer, b: third }),
+        (60_000, over(1)),
+        (61_000, over(1)),
+        // In the same call the agent has the customer again, from a queue.
+        (70_000, answered(9, "7001")),
+        (130_000, over(9)),
+        // As it was told before: nothing says by which call.
+        (200_000, called_back(2, None)),
+        (260_000, over(2)),
+    ]);
+    for own in [of(&book, Kind::Queue, "care"), of(&book, Kind::Agent, "7001")] {
+        let measures = [M::CalledBack, M::Answered, M::Transferred, M::HoldMs, M::TalkMs];
+        assert_eq!(measures.map(|m| own.get(m)), [2, 1, 1, 15_000, 165_000]);
+    }
+}
+
+/// Who is signed in again since a restart has not signed in; who does so later has.
+#[test]
+fn a_restart_signs_nobody_in() {
+    let since = |state, cause| {
+        let (agent, team, reason, code, was_ms, queue) = ("7001", Some("day"), "", 0, 0, None);
+        Happened::State { agent, team, state, reason, code, cause, was_ms, queue }
+    };
+    let book = run(&[
+        (0, since("ready", "agent")),
+        (10_000, Happened::Started { lived_ms: 0 }),
+        (11_000, since("ready", "restart")),
+        (21_000, since("talking", "call")),
+        (31_000, since("null", "agent")),
+        (41_000, since("ready", "agent")),
+    ]);
+    assert_eq!(of(&book, Kind::Agent, "7001").get(M::SignIns), 2);
 }

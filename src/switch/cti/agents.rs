@@ -51,7 +51,10 @@ impl Switch {
         if !rights.may_sign_in_at(device) {
             return no(Why::Forbidden, format!("the token's `phones` do not name {device}"));
         }
+        // Nobody is offered before it is known whether the phone talks, as after a code that is dialled there.
+        self.centre.dials(now.at, device, true);
         let signed = self.centre.sign_in(now.at, number, pin, device);
+        self.line_changed(now, device);
         signed.or_else(|why| match why {
             SignInRefusal::Wrong => no(Why::Forbidden, "the PIN is wrong"),
             SignInRefusal::Locked => no(Why::Forbidden, "too many wrong PINs: locked for a while"),
@@ -60,7 +63,6 @@ impl Switch {
             }
         })?;
         self.phone_reachable(now, device);
-        self.line_changed(now, device);
         Ok(())
     }
 

@@ -156,6 +156,9 @@ pub enum QueueFact {
         /// It was called back.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         back: bool,
+        /// By this call: what happens in the talk, and its recording, is that one's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<CallId>,
     },
     /// It waits no more on the line and is to be called back: its wait there is over, its place stays. Ends with
     /// `answered` or `left`, after a restart as well.

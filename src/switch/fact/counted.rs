@@ -32,7 +32,7 @@ impl Fact {
             FactKind::Retrieved { call, leg, up_ms } => {
                 Happened::Retrieved { call: *call, leg: *leg, up_ms: *up_ms }
             }
-            FactKind::Transferred { call, by, .. } => {
+            FactKind::Transferred { call, by, by_caller: false, .. } => {
                 Happened::Transferred { call: *call, by: *by }
             }
             FactKind::Bridged { call, a, b } => Happened::Bridged { call: *call, a: *a, b: *b },
@@ -65,15 +65,18 @@ fn of_line(leg: LegId, party: &Party, role: Role, outgoing: Option<bool>) -> Hap
 
 fn of_agent<'a>(agent: &'a str, what: &'a AgentFact) -> Happened<'a> {
     match what {
-        AgentFact::State { state, reason, code, was_ms, queue, team, .. } => Happened::State {
-            agent,
-            team: team.as_deref(),
-            state,
-            reason,
-            code: *code,
-            was_ms: *was_ms,
-            queue: queue.as_deref(),
-        },
+        AgentFact::State { state, reason, code, cause, was_ms, queue, team, .. } => {
+            Happened::State {
+                agent,
+                team: team.as_deref(),
+                state,
+                reason,
+                code: *code,
+                cause,
+                was_ms: *was_ms,
+                queue: queue.as_deref(),
+            }
+        }
         AgentFact::Previewed { queue, before_ms, .. } => {
             Happened::Previewed { queue, agent, before_ms: *before_ms }
         }
@@ -92,10 +95,10 @@ fn of_queue<'a>(queue: &'a str, call: crate::base::CallId, what: &'a QueueFact) 
         QueueFact::Overflowed { into } => Happened::Overflowed { queue, into },
         QueueFact::Offered { agent, .. } => Happened::Offered { queue, agent },
         QueueFact::NotTaken { agent, why, .. } => Happened::NotTaken { queue, agent, why },
-        QueueFact::Answered { agent, back: true, .. } => {
-            Happened::CalledBack { queue, call, agent }
+        QueueFact::Answered { agent, back: true, by, .. } => {
+            Happened::CalledBack { queue, call, agent, by: *by }
         }
-        QueueFact::Answered { agent, waited_ms, rang_ms, back: false } => {
+        QueueFact::Answered { agent, waited_ms, rang_ms, back: false, .. } => {
             let (waited_ms, rang_ms) = (*waited_ms, *rang_ms);
             Happened::Answered { queue, call, agent, waited_ms, rang_ms }
         }

@@ -79,7 +79,7 @@ impl FactKind {
     #[rustfmt::skip]
     pub const FIELDS: &'static [&'static str] = &[
         "a", "account", "act", "address", "after", "agent", "answer", "answers", "attempts", "b",
-        "back", "before_ms", "body", "busy_ms", "by", "bytes", "call", "call_back", "caller", "caller_name", "campaign",
+        "back", "before_ms", "body", "busy_ms", "by", "by_caller", "bytes", "call", "call_back", "caller", "caller_name", "campaign",
         "case", "cause", "code", "comment", "complete", "contact", "content_type", "context",
         "corrects", "counted", "day", "design", "detail", "device", "device_type", "dialled", "digit", "due",
         "end", "event", "expires", "expires_s", "failed", "fatal", "fault", "faults", "fields",

@@ -89,7 +89,7 @@ fn one_of_each() -> Vec<FactKind> {
         Unbridged { call, a, b },
         Held { call, leg: b, up_ms: Some(70_000) },
         Retrieved { call, leg: b, up_ms: Some(80_000) },
-        Transferred { call, by: b, who: a, to: s("1002") },
+        Transferred { call, by: b, who: a, to: s("1002"), by_caller: false },
         Consulted { call, by: b, who: a, to: s("1003"), three_way: true },
         Conferenced { call, by: b, who: a, third: LegId(9) },
         LegMoved { call, leg: b, from: CallId::new(Wall(1), 2) },

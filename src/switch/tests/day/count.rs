@@ -374,7 +374,7 @@ impl Kinds {
             self.tells(FactKind::Bridged { call, a: who, b: by });
             return self.later(1, 60, Step::SendsOn(call));
         }
-        self.tells(FactKind::Transferred { call, by, who, to: "1009".into() });
+        self.tells(FactKind::Transferred { call, by, who, to: "1009".into(), by_caller: false });
         match self.rng.below(2) {
             0 => self.later(2, 10, Step::TalkEnds(call)),
             _ => self.later(2, 10, Step::ComesBack(call)),
