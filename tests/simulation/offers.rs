@@ -577,3 +577,28 @@ fn who_hears_of_a_home_that_calls_has_it_by_his_key() {
     house.world.run(SOON);
     house.ends_clean();
 }
+
+/// Two on duty listen, and one takes it on: the other hears a long tone, and his key comes too late.
+#[test]
+fn who_comes_second_hears_a_tone() {
+    let mut house = duty_house("", 23);
+    let (second, carer, unit) = (house.phones[2], house.phones[3], house.phones[1]);
+    reports(&mut house, SMOKE);
+    [second, carer].into_iter().for_each(|phone| house.until_state(phone, State::Talking));
+    house.world.run(Duration::from_millis(600));
+    house.world.with(second, |phone, _| phone.ear.forget());
+    [carer, second].into_iter().for_each(|phone| house.press(phone, '1'));
+    let hears = |world: &mut belfry::sim::world::World| {
+        let samples = world.phone(second).ear.samples();
+        samples.chunks_exact(2_000).any(|part| tone_dbm0(part, 450.0) > -30.0)
+    };
+    assert!(house.world.until(Duration::from_secs(2), hears), "{:#?}", house.world.warnings);
+    house.world.run(Duration::from_secs(2));
+    assert!(matches!(house.state(second), State::Ended(_)));
+    house.until_state(unit, State::Talking);
+    house.hear_each_other(carer, unit);
+    house.hang_up(carer);
+    house.world.run(SOON);
+    closes(&mut house);
+    house.ends_clean();
+}

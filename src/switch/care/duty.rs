@@ -94,7 +94,7 @@ impl Switch {
         let Some((case, others)) = self.care.duty.accept(now.at, id) else {
             let line = format!("call {id}: {number} takes on what somebody has taken on before");
             self.log(Level::Info, line);
-            self.release_call(now, id, Cause::NORMAL_CLEARING, EndedBy::Plan);
+            self.end_duty_call(now, id);
             return true;
         };
         self.log(Level::Info, format!("case {case}: {number}, on duty, takes it on"));
@@ -165,7 +165,20 @@ impl Switch {
 
     fn end_duty_calls(&mut self, now: Now, calls: BTreeSet<CallId>) {
         for call in calls {
-            self.release_call(now, call, Cause::NORMAL_CLEARING, EndedBy::Plan);
+            self.end_duty_call(now, call);
+        }
+    }
+
+    /// What rings is called off; who has answered hears a long tone, that it is somebody else's, before his call is over.
+    fn end_duty_call(&mut self, now: Now, call: CallId) {
+        let hears = |active: &&Active| active.interp.is_some() && active.ended.is_none();
+        let active = self.calls.get(&call).map(|active| &**active).filter(hears);
+        match active.map(Active::subject) {
+            Some(leg) => {
+                self.stop_play(leg);
+                self.confirm(now, leg, false);
+            }
+            None => self.release_call(now, call, Cause::NORMAL_CLEARING, EndedBy::Plan),
         }
     }
 
