@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::SystemTime;
 
+use super::copies::Reads;
 use super::files::Fault;
 use crate::config::{At, Certificate, Config, Gateway, Transport};
 use crate::net::tls::certificate::{Identity, Standing, Unusable, certificates, day};
@@ -12,24 +13,27 @@ use crate::switch::known_as;
 
 /// Reads every file that TLS needs. What cannot be used is an error at its place in the
 /// configuration, which faults call `name`; what is over or near its end is a warning.
-pub(super) fn read(config: &Config, name: &str) -> (Material, Vec<Fault>) {
-    let (material, faults) = gather(config, name);
+pub(super) fn read(config: &Config, name: &str, reads: &Reads) -> (Material, Vec<Fault>) {
+    let (material, faults) = gather(config, name, reads);
     (material, faults.into_iter().map(|(_, fault)| fault).collect())
 }
 
 /// What is wrong with them, each with the file of the certificate that it concerns.
 pub(super) fn faults(config: &Config) -> Vec<(PathBuf, Fault)> {
-    gather(config, "").1
+    gather(config, "", &Reads::of_disk()).1
 }
 
-fn gather(config: &Config, name: &str) -> (Material, Vec<(PathBuf, Fault)>) {
+fn gather(config: &Config, name: &str, reads: &Reads) -> (Material, Vec<(PathBuf, Fault)>) {
     let mut faults = Vec::new();
     let unusable = |at: At, error: &Unusable| fault(name, at, true, error, error.remedy());
     let mut identities = Vec::new();
     for certificate in &config.certificates {
         let of = |fault| (certificate.chain.clone(), fault);
-        match Identity::read(&certificate.chain, &certificate.key) {
-            Ok(identity) => {
+        reads.note_file(&certificate.chain);
+        reads.note_file(&certificate.key);
+        match Identity::read(&reads.at(&certificate.chain), &reads.at(&certificate.key)) {
+            Ok(mut identity) => {
+                identity.chain = certificate.chain.clone();
                 faults.extend(standing(name, certificate, &identity).map(of));
                 identities.push(identity);
             }
@@ -41,7 +45,8 @@ fn gather(config: &Config, name: &str) -> (Material, Vec<(PathBuf, Fault)>) {
         let told = |error| {
             faults.push((path.clone(), unusable(config.place("tls", key), &error)));
         };
-        certificates(path).map_err(told).ok()
+        reads.note_file(path);
+        certificates(&reads.at(path)).map_err(told).ok()
     };
     let ca = authorities(&config.tls.ca, "ca");
     let client_ca = authorities(&config.tls.client_ca, "client_ca");
@@ -116,6 +121,12 @@ fn peers(config: &Config) -> Vec<Peer> {
         .collect()
 }
 
+/// The files of certificates.
+pub(super) fn files(config: &Config) -> impl Iterator<Item = &PathBuf> {
+    let own = config.certificates.iter().flat_map(|c| [&c.chain, &c.key]);
+    own.chain(&config.tls.ca).chain(&config.tls.client_ca)
+}
+
 /// When each file of certificates was written last, and its size.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Written(Vec<(PathBuf, Option<(SystemTime, u64)>)>);
@@ -123,13 +134,11 @@ pub(super) struct Written(Vec<(PathBuf, Option<(SystemTime, u64)>)>);
 impl Written {
     /// How they stand on the disk now.
     pub(super) fn now(config: &Config) -> Written {
-        let own = config.certificates.iter().flat_map(|c| [&c.chain, &c.key]);
-        let all = own.chain(&config.tls.ca).chain(&config.tls.client_ca);
         let about = |path: &PathBuf| {
             let about = std::fs::metadata(path).ok()?;
             Some((about.modified().ok()?, about.len()))
         };
-        Written(all.map(|path| (path.clone(), about(path))).collect())
+        Written(files(config).map(|path| (path.clone(), about(path))).collect())
     }
 }
 
@@ -161,14 +170,15 @@ impl InForce {
     }
 
     /// Reads those anew whose files have changed. Files that cannot be used (half-written, not ours to read) are tried
-    /// again with each look, for what mends them may leave no mark on them: what is wrong is told once.
-    pub(super) fn renew(&self, config: &Config) {
+    /// again with each look, for what mends them may leave no mark on them: what is wrong is told once. Whether others
+    /// are in force now.
+    pub(super) fn renew(&self, config: &Config) -> bool {
         let now = Written::now(config);
         let mut last = self.read.lock().expect("no holder panics");
         if last.written == now {
-            return;
+            return false;
         }
-        let (material, faults) = read(config, "certificates");
+        let (material, faults) = read(config, "certificates", &Reads::of_disk());
         let mut told: Vec<String> = faults.iter().map(ToString::to_string).collect();
         let mut trouble = faults
             .iter()
@@ -182,6 +192,7 @@ impl InForce {
         if is_news {
             faults.iter().for_each(|fault| tracing::warn!("{fault}"));
         }
+        let renewed = trouble.is_none();
         match trouble {
             None => {
                 tracing::info!("certificates: read anew, their files have changed");
@@ -191,6 +202,7 @@ impl InForce {
             Some(_) => {}
         }
         last.told = told;
+        renewed
     }
 }
 
@@ -219,7 +231,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let config = config(dir.path(), "[tls]\nclient_ca = \"/nowhere.pem\"\n");
         let told = || {
-            let (material, faults) = read(&config, "belfry.toml");
+            let (material, faults) = read(&config, "belfry.toml", &Reads::of_disk());
             (material.identities.len(), faults.iter().map(ToString::to_string).collect::<Vec<_>>())
         };
         let (count, faults) = told();

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::accounts::book as accounts;
 use super::cli::ConfigFile;
+use super::copies::{Noted, Reads};
 use super::sample::{self, Place};
 use super::{certificates, mail, mentions};
 use crate::config::{self, Config, SecretSource};
@@ -79,8 +80,10 @@ pub struct Loaded {
     pub tls: Material,
     /// The mail server, where there is one.
     pub mail: Option<Mailer>,
-    /// The files that it was read from, as they were then.
+    /// Its files of certificates, as they were then.
     pub(super) written: certificates::Written,
+    /// All files that it was read from, for copies of them; none: it was read from those, or is our own text.
+    pub(super) noted: Option<Noted>,
     /// What faults call the configuration.
     pub name: String,
     /// What holds its accounts, behind its own lines.
@@ -132,6 +135,17 @@ pub enum Source {
     },
 }
 
+impl Source {
+    /// The configuration's file, be it there or not; none: it is a text.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Source::Usual => Some(Path::new(USUAL)),
+            Source::File(path) => Some(path),
+            Source::Text { .. } => None,
+        }
+    }
+}
+
 impl From<&ConfigFile> for Source {
     fn from(file: &ConfigFile) -> Source {
         match &file.config {
@@ -179,26 +193,44 @@ pub fn load(source: &Source) -> Result<Loaded, Vec<Fault>> {
     load_with_design(source, None)
 }
 
+/// The same from the copies in a folder.
+pub(super) fn load_copies(source: &Source, folder: &Path) -> Result<Loaded, Vec<Fault>> {
+    load_from(source, None, Reads::of_copies(folder.to_owned()))
+}
+
 /// The same with a text in place of what the file of a survey's design holds: whether all holds with it.
 pub(super) fn load_with_design(
     source: &Source,
     design: Option<(&Path, &str)>,
 ) -> Result<Loaded, Vec<Fault>> {
-    let Written { config, mut faults, ours, name, kept } = config_of(source)?;
+    load_from(source, design, Reads::of_disk())
+}
+
+fn load_from(
+    source: &Source,
+    design: Option<(&Path, &str)>,
+    reads: Reads,
+) -> Result<Loaded, Vec<Fault>> {
+    let Written { config, mut faults, ours, name, kept } = config_with(source, None, &reads)?;
     let place = |dir: &Path| match ours {
         true => Place::of_sample(dir),
         false => Place::Disk(dir.to_owned()),
     };
     let (dir, sounds) = (place(&config.dialplan.dir), place(&config.dialplan.sounds));
     let zone = zone_of(&config);
-    let written = certificates::Written::now(&config);
-    let (tls, more) = certificates::read(&config, &name);
+    // The files themselves are looked at soon, and taken when they can be.
+    let written = match reads.are_copies() {
+        true => certificates::Written::default(),
+        false => certificates::Written::now(&config),
+    };
+    let (tls, more) = certificates::read(&config, &name, &reads);
     faults.extend(more);
-    let mail = mail::mailer(&config, &name).map_err(|fault| faults.push(fault)).ok().flatten();
+    let mail = mail::mailer(&config, &name, &reads);
+    let mail = mail.map_err(|fault| faults.push(fault)).ok().flatten();
     let unusable = faults.iter().any(|fault| fault.error);
     let env = known_to_plans(&config, &sounds, &zone);
-    let plan = designs(&config.node.data_dir, design)
-        .and_then(|designs| plan_of(&config, &name, (&dir, designs), env));
+    let plan = designs(&config.node.data_dir, design, &reads)
+        .and_then(|designs| plan_of(&config, &name, (&dir, designs), env, &reads));
     match plan {
         Ok((_, warnings)) if unusable => {
             faults.extend(warnings);
@@ -208,7 +240,12 @@ pub(super) fn load_with_design(
             faults.extend(warnings);
             let plan = Arc::new(plan);
             let warnings = faults.into_iter().map(|fault| kept.placed(fault, &name)).collect();
-            Ok(Loaded { config, plan, zone, sounds, tls, mail, written, name, kept, warnings })
+            let noted = (!ours && !reads.are_copies()).then(|| reads.noted());
+            #[rustfmt::skip]
+            let loaded = Loaded {
+                config, plan, zone, sounds, tls, mail, written, noted, name, kept, warnings,
+            };
+            Ok(loaded)
         }
         Err(more) => {
             faults.extend(more);
@@ -234,8 +271,9 @@ pub(super) fn faults_beyond(source: &Source) -> Vec<Fault> {
         // Which phones, gateways and queues there are is not known.
         let known = known_to_plans(&config, &sounds, &zone_of(&config));
         let env = LoadEnv { phones: None, gateways: None, queues: None, ..known };
-        let found = designs(&config.node.data_dir, None)
-            .and_then(|designs| plan_of(&config, &name, (&dir, designs), env))
+        let reads = Reads::of_disk();
+        let found = designs(&config.node.data_dir, None, &reads)
+            .and_then(|designs| plan_of(&config, &name, (&dir, designs), env, &reads))
             .map(|(_, warnings)| warnings);
         faults.extend(found.unwrap_or_else(|faults| faults));
     }
@@ -245,11 +283,7 @@ pub(super) fn faults_beyond(source: &Source) -> Vec<Fault> {
 
 /// A configuration of those keys alone that say where the dialplan and the prompts are, if it is TOML at all.
 fn places_written(source: &Source) -> Option<(Config, String)> {
-    let path = match source {
-        Source::Usual => Path::new(USUAL),
-        Source::File(path) => path,
-        Source::Text { .. } => return None,
-    };
+    let path = source.path()?;
     let table: toml::Table = fs::read_to_string(path).ok()?.parse().ok()?;
     let own = |names: &[&str]| {
         let own = table.iter().filter(|(key, _)| names.contains(&key.as_str()));
@@ -412,23 +446,27 @@ struct Written {
 }
 
 fn config_of(source: &Source) -> Result<Written, Vec<Fault>> {
-    config_with(source, None)
+    config_with(source, None, &Reads::of_disk())
 }
 
 /// A configuration with `accounts` instead of those that are kept: whether they hold together.
 pub(super) fn with_accounts(source: &Source, accounts: &str) -> Result<(), Vec<Fault>> {
-    config_with(source, Some(accounts)).map(drop)
+    config_with(source, Some(accounts), &Reads::of_disk()).map(drop)
 }
 
 /// A configuration, and the accounts that are kept beside it: one text for whoever checks it, so that what
 /// holds among phones holds among all of them.
-fn config_with(source: &Source, accounts: Option<&str>) -> Result<Written, Vec<Fault>> {
+fn config_with(
+    source: &Source,
+    accounts: Option<&str>,
+    reads: &Reads,
+) -> Result<Written, Vec<Fault>> {
     let (name, text, embedded) = match source {
         Source::Usual if Path::new(USUAL).exists() => {
-            (USUAL.to_owned(), read(Path::new(USUAL))?, false)
+            (USUAL.to_owned(), read(reads, Path::new(USUAL))?, false)
         }
         Source::Usual => ("(embedded default)".to_owned(), config::EMBEDDED.to_owned(), true),
-        Source::File(path) => (path.display().to_string(), read(path)?, false),
+        Source::File(path) => (path.display().to_string(), read(reads, path)?, false),
         Source::Text { text, name } => ((*name).to_owned(), text.clone(), true),
     };
     // Lines behind these are the accounts'.
@@ -453,7 +491,7 @@ fn config_with(source: &Source, accounts: Option<&str>) -> Result<Written, Vec<F
     kept_at = accounts::path(&config);
     let kept = match accounts {
         Some(text) => Some(text.to_owned()),
-        None if kept_at.symlink_metadata().is_ok() => Some(kept_text(&kept_at)?),
+        None if reads.at(&kept_at).symlink_metadata().is_ok() => Some(kept_text(reads, &kept_at)?),
         None => None,
     };
     if let Some(kept) = kept {
@@ -463,22 +501,29 @@ fn config_with(source: &Source, accounts: Option<&str>) -> Result<Written, Vec<F
         (config, faults) = (both, all(warnings, &kept_at));
     }
     let fetch = |source: &SecretSource| match source {
-        SecretSource::File(path) => {
-            plain(path).and_then(|()| fs::read_to_string(path)).map_err(|e| e.to_string())
-        }
+        SecretSource::File(path) => secret(reads, path).map_err(|error| error.to_string()),
         SecretSource::Given(text) => Ok(text.expose().to_owned()),
         SecretSource::Env(name) => std::env::var(&**name).map_err(|e| e.to_string()),
     };
-    faults.extend(super::forms::add(&mut config));
+    faults.extend(super::forms::add(&mut config, reads));
     config.resolve_secrets(fetch).map_err(|faults| all(faults, &kept_at))?;
     let kept = Kept { path: kept_at, own_lines };
     Ok(Written { config, faults, ours: embedded, name, kept })
 }
 
 /// The accounts that are kept: a link is refused.
-fn kept_text(path: &Path) -> Result<String, Vec<Fault>> {
+fn kept_text(reads: &Reads, path: &Path) -> Result<String, Vec<Fault>> {
     let remedy = "Belfry's user must be able to read it, and it is a file of its own";
-    accounts::read(path).map_err(|error| vec![whole(path, error.to_string(), remedy)])
+    let text = accounts::read(&reads.at(path));
+    let text = text.map_err(|error| vec![whole(path, error.to_string(), remedy)])?;
+    reads.note(path, text.as_bytes());
+    Ok(text)
+}
+
+fn secret(reads: &Reads, path: &Path) -> std::io::Result<String> {
+    plain(&reads.at(path))?;
+    let text = String::from_utf8(reads.bytes(path)?);
+    text.map_err(|_| std::io::Error::other("it is not UTF-8"))
 }
 
 /// That it is a plain file, or a link to one: who opens a pipe waits for its writer, for ever.
@@ -490,8 +535,8 @@ pub(super) fn plain(path: &Path) -> std::io::Result<()> {
     Err(std::io::Error::other("it is no plain file, but a pipe, a device or a socket"))
 }
 
-fn read(path: &Path) -> Result<String, Vec<Fault>> {
-    let bytes = fs::read(path).map_err(|error| {
+fn read(reads: &Reads, path: &Path) -> Result<String, Vec<Fault>> {
+    let bytes = reads.bytes(path).map_err(|error| {
         let remedy = match error.kind() {
             std::io::ErrorKind::NotFound => {
                 "name the file with -c, or leave -c out for the default"
@@ -540,6 +585,7 @@ fn plan_of(
     name: &str,
     (dir, designs): (&Place, Vec<(String, String)>),
     env: LoadEnv,
+    reads: &Reads,
 ) -> Result<(Plan, Vec<Fault>), Vec<Fault>> {
     let at_dir = |dir: &Path, what: String| {
         let what = format!("the dialplan's directory, {}: {what}", dir.display());
@@ -547,8 +593,10 @@ fn plan_of(
         vec![at_key(config, name, "dir", what, remedy)]
     };
     let (mut texts, below) = match dir {
-        Place::CompiledIn => (sample::dialplan(), Below::default()),
-        Place::Disk(dir) => (dialplan_files(dir, |what| at_dir(dir, what))?, Below::of(dir)),
+        Place::CompiledIn => (sample::dialplan(), Below::none(reads)),
+        Place::Disk(dir) => {
+            (dialplan_files(reads, dir, |what| at_dir(dir, what))?, Below::of(reads, dir))
+        }
     };
     texts.extend(designs);
     let only_included = below.texts.iter().map(|(path, _)| path.clone()).collect();
@@ -639,10 +687,11 @@ fn days_off(config: &Config) -> Vec<Days> {
 fn designs(
     data_dir: &Path,
     instead: Option<(&Path, &str)>,
+    reads: &Reads,
 ) -> Result<Vec<(String, String)>, Vec<Fault>> {
     let dir = super::surveys::directory(data_dir);
-    let mut read = match dir.is_dir() {
-        true => match dialplan_files(&dir, |_| Vec::new()) {
+    let mut read = match reads.at(&dir).is_dir() {
+        true => match dialplan_files(reads, &dir, |_| Vec::new()) {
             // An empty directory is as good as none.
             Err(faults) if faults.is_empty() => Vec::new(),
             read => read?,
@@ -666,17 +715,18 @@ fn is_hidden(path: &Path) -> bool {
 /// The texts of all `*.toml` and `*.xml` of a directory itself, by path; `at_dir` makes a fault of what is
 /// wrong with the directory itself.
 fn dialplan_files(
+    reads: &Reads,
     dir: &Path,
     at_dir: impl Fn(String) -> Vec<Fault>,
 ) -> Result<Vec<(String, String)>, Vec<Fault>> {
-    let entries = fs::read_dir(dir).map_err(|error| at_dir(error.to_string()))?;
+    let entries = fs::read_dir(reads.at(dir)).map_err(|error| at_dir(error.to_string()))?;
     let is_plan = |path: &PathBuf| {
         path.extension()
             .is_some_and(|e| e.eq_ignore_ascii_case("toml") || e.eq_ignore_ascii_case("xml"))
     };
+    let own = |entry: fs::DirEntry| (!hidden(&entry)).then(|| dir.join(entry.file_name()));
     let mut paths: Vec<PathBuf> =
-        entries.filter_map(|e| Some(e.ok()?.path())).filter(is_plan).collect();
-    paths.retain(|path| !is_hidden(path));
+        entries.filter_map(|entry| own(entry.ok()?)).filter(is_plan).collect();
     paths.sort();
     if paths.is_empty() {
         let what = "there is no *.toml and no *.xml in it: no call would find a route";
@@ -684,12 +734,12 @@ fn dialplan_files(
     }
     let (mut texts, mut faults) = (Vec::new(), Vec::new());
     for path in paths {
-        if let Err(error) = plain(&path) {
+        if let Err(error) = plain(&reads.at(&path)) {
             let remedy = "put a plain file there that Belfry's user may read, or take it away";
             faults.push(whole(&path, error.to_string(), remedy));
             continue;
         }
-        match read(&path) {
+        match read(reads, &path) {
             Ok(text) => texts.push((path.display().to_string(), text)),
             Err(more) => faults.extend(more),
         }
@@ -697,30 +747,41 @@ fn dialplan_files(
     if faults.is_empty() { Ok(texts) } else { Err(faults) }
 }
 
+/// What an editor leaves beside a file (`.#a.toml`, `.a.toml.swp`), and folders such as `.git`: no part of a dialplan.
+fn hidden(entry: &fs::DirEntry) -> bool {
+    is_hidden(Path::new(&entry.file_name()))
+}
+
 /// The XML files in folders of the dialplan's directory, for files of the directory to include. What
 /// cannot be read there keeps nothing from starting: it may belong to nobody.
-#[derive(Default)]
-struct Below {
+struct Below<'r> {
+    reads: &'r Reads,
     texts: Vec<(String, String)>,
     /// Bytes of all of them.
     bytes: usize,
     warnings: Vec<Fault>,
 }
 
-impl Below {
-    fn of(dir: &Path) -> Below {
-        let mut below = Below::default();
+impl<'r> Below<'r> {
+    fn none(reads: &'r Reads) -> Below<'r> {
+        Below { reads, texts: Vec::new(), bytes: 0, warnings: Vec::new() }
+    }
+
+    fn of(reads: &'r Reads, dir: &Path) -> Below<'r> {
+        let mut below = Below::none(reads);
         below.folders_of(dir, 0);
         below
     }
 
     /// Links are not followed: they lead out of the directory, or round in it.
     fn folders_of(&mut self, dir: &Path, depth: usize) {
-        let Ok(entries) = fs::read_dir(dir) else { return };
-        let kind = |entry: fs::DirEntry| Some((entry.path(), entry.file_type().ok()?));
+        let Ok(entries) = fs::read_dir(self.reads.at(dir)) else { return };
+        let kind = |entry: fs::DirEntry| {
+            let kind = entry.file_type().ok()?;
+            (!hidden(&entry)).then(|| (dir.join(entry.file_name()), kind))
+        };
         let mut entries: Vec<_> =
             entries.filter_map(|entry| kind(entry.ok()?)).take(MOST_ENTRIES).collect();
-        entries.retain(|(path, _)| !is_hidden(path));
         entries.sort_by(|a, b| a.0.cmp(&b.0));
         for (path, kind) in entries {
             let is_xml = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("xml"));
@@ -733,7 +794,7 @@ impl Below {
     }
 
     fn file(&mut self, path: &Path) {
-        let bytes = fs::metadata(path).map_or(0, |data| data.len());
+        let bytes = fs::metadata(self.reads.at(path)).map_or(0, |data| data.len());
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         if self.texts.len() >= MOST_BELOW || self.bytes.saturating_add(bytes) > MOST_BELOW_BYTES {
             let what = format!(
@@ -753,7 +814,7 @@ impl Below {
             self.warnings.push(Fault { error: false, ..whole(path, what, "split it") });
             return;
         }
-        match read(path) {
+        match read(self.reads, path) {
             Ok(text) => {
                 self.bytes += text.len();
                 self.texts.push((path.display().to_string(), text));
@@ -1015,6 +1076,20 @@ mod tests {
         }
     }
 
+    /// Who is in the middle of an edit when the power goes has a dialplan all the same.
+    #[test]
+    fn what_editors_leave_beside_a_file_is_no_dialplan() {
+        let bad = b"[[route".as_slice();
+        let names = [".#a.toml", ".a.toml", ".a.xml", "#a.toml#", "a.toml~", ".a.toml.swp"];
+        let names: Vec<String> = names.iter().map(|name| format!("plan/{name}")).collect();
+        let left = names.iter().map(|name| (name.as_str(), bad));
+        let files: Vec<_> = [("plan/a.toml", ROUTE)].into_iter().chain(left).collect();
+        let found = faults("dir = \"ROOT/plan\"\n", &files);
+        assert!(found.iter().all(|fault| fault.contains("directory of prompts")), "{found:?}");
+        let seen = faults("dir = \"ROOT/plan\"\n", &[("plan/a.toml", ROUTE), ("plan/b.toml", bad)]);
+        assert!(seen.iter().any(|fault| fault.contains("plan/b.toml:1")), "{seen:?}");
+    }
+
     #[test]
     fn folders_of_the_dialplan_are_read_where_a_file_includes_them() {
         let dir = tempfile::tempdir().expect("a directory");
@@ -1115,7 +1190,8 @@ mod tests {
         let (dir, sounds) = (Place::CompiledIn, Place::CompiledIn);
         let zone = TimeZone::UTC;
         let env = known_to_plans(&config, &sounds, &zone);
-        match plan_of(&config, "(embedded default)", (&dir, Vec::new()), env) {
+        let reads = Reads::of_disk();
+        match plan_of(&config, "(embedded default)", (&dir, Vec::new()), env, &reads) {
             Ok((plan, warnings)) => assert!(plan.route_count() > 5 && warnings.is_empty()),
             Err(faults) => panic!("{}", lines(&faults)),
         }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::copies::Reads;
 use super::files::Fault;
 use super::orders::Operator;
 use super::surveys::{WRITING, is_file_name};
@@ -35,9 +36,10 @@ pub(super) fn directory(data_dir: &Path) -> PathBuf {
 }
 
 /// Puts the forms of programs beside those of the configuration; gives what cannot be used.
-pub(super) fn add(config: &mut Config) -> Vec<Fault> {
-    let Ok(entries) = fs::read_dir(directory(&config.node.data_dir)) else { return Vec::new() };
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+pub(super) fn add(config: &mut Config, reads: &Reads) -> Vec<Fault> {
+    let dir = directory(&config.node.data_dir);
+    let Ok(entries) = fs::read_dir(reads.at(&dir)) else { return Vec::new() };
+    let paths = entries.filter_map(|entry| Some(dir.join(entry.ok()?.file_name())));
     let mut paths: Vec<PathBuf> =
         paths.filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
     paths.sort();
@@ -49,7 +51,7 @@ pub(super) fn add(config: &mut Config) -> Vec<Fault> {
             let file = path.display().to_string();
             Fault { file, line: 0, column: 0, error: false, what, remedy }
         };
-        let (form, questions) = match read(&path) {
+        let (form, questions) = match read(reads, &path) {
             Ok(read) => read,
             Err(why) => {
                 faults.push(unused(format!("this score form is not used: {why}")));
@@ -70,12 +72,13 @@ pub(super) fn add(config: &mut Config) -> Vec<Fault> {
     faults
 }
 
-fn read(path: &Path) -> Result<(ScoreForm, Vec<ScoreQuestion>), String> {
-    let length = fs::metadata(path).map_err(|error| error.to_string())?.len();
+fn read(reads: &Reads, path: &Path) -> Result<(ScoreForm, Vec<ScoreQuestion>), String> {
+    let length = fs::metadata(reads.at(path)).map_err(|error| error.to_string())?.len();
     if length > MOST_BYTES {
         return Err(format!("it has {length} bytes, and may have {MOST_BYTES}"));
     }
-    parse(&fs::read_to_string(path).map_err(|error| error.to_string())?)
+    let text = reads.bytes(path).map_err(|error| error.to_string())?;
+    parse(std::str::from_utf8(&text).map_err(|error| error.to_string())?)
 }
 
 /// The one form of a text.
@@ -254,7 +257,7 @@ mod tests {
             dir.path().display()
         );
         let mut config = Config::parse(&own).expect("a configuration").0;
-        let told = add(&mut config);
+        let told = add(&mut config, &Reads::of_disk());
         let told: Vec<_> = told.iter().map(|fault| fault.what.as_str()).collect();
         assert_eq!(told.len(), 2, "{told:?}");
         assert!(told[0].contains("form \"broken\" asks nothing"), "{told:?}");

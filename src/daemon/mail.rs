@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::copies::Reads;
 use super::files::Fault;
 use crate::config::{Config, MailTls};
 use crate::net::mail::{Encryption, FIRST_PAUSE, Mailer, Server};
@@ -12,7 +13,7 @@ const _: () = assert!(crate::config::MOST_RECEIVERS == crate::net::mail::MOST_RE
 
 /// The server that takes letters, where there is one. What cannot be used is an error at its place in the
 /// configuration, which faults call `name`.
-pub(super) fn mailer(config: &Config, name: &str) -> Result<Option<Mailer>, Fault> {
+pub(super) fn mailer(config: &Config, name: &str, reads: &Reads) -> Result<Option<Mailer>, Fault> {
     let mail = &config.mail;
     let (Some(server), Some(from)) = (&mail.server, &mail.from) else { return Ok(None) };
     let fault = |key, what: String, remedy: &str| {
@@ -20,8 +21,10 @@ pub(super) fn mailer(config: &Config, name: &str) -> Result<Option<Mailer>, Faul
         let (file, remedy) = (name.to_owned(), remedy.to_owned());
         Fault { file, line: at.line, column: at.column, error: true, what, remedy }
     };
-    let read =
-        |path: &PathBuf| certificates(path).map_err(|e| fault("ca", e.to_string(), e.remedy()));
+    let read = |path: &PathBuf| {
+        reads.note_file(path);
+        certificates(&reads.at(path)).map_err(|e| fault("ca", e.to_string(), e.remedy()))
+    };
     let ca = mail.ca.as_ref().map(read).transpose()?;
     let login = mail.user.as_ref().zip(mail.password.as_ref());
     let server = Server {

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::SystemTime;
 
 use super::certificates;
+use super::copies::Reads;
 use super::orders::Operator;
 use crate::config::Config;
 use crate::engine::disk::space::space;
@@ -462,7 +463,7 @@ fn machine(page: &mut Page, operator: &Operator) {
     let config = operator.config();
     disks(page, &config);
     stored(page, &config);
-    let (material, _) = certificates::read(&config, "");
+    let (material, _) = certificates::read(&config, "", &Reads::of_disk());
     let until =
         |at: SystemTime| at.duration_since(SystemTime::UNIX_EPOCH).ok().map(|t| t.as_secs());
     let ends = ("certificate_end_seconds", "gauge", "When a certificate ends, seconds since 1970.");

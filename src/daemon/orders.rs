@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
 use super::alarms::Alarms;
+use super::certificates;
 use super::certificates::InForce;
 use super::exchange::Inputs;
 use super::files::{self, Fault, Loaded, Source, lines};
@@ -21,7 +22,9 @@ use super::library::Shelf;
 use super::live::Zone;
 use super::metrics::{self, Tally};
 use super::report::kept;
-use super::{api, campaigns, check, first, playback, recording_keys, records, subscribers};
+use super::{
+    api, campaigns, check, copies, first, playback, recording_keys, records, serve, subscribers,
+};
 use crate::api::subscribers::Wanted;
 use crate::api::{Problem, Tokens};
 use crate::base::CallId;
@@ -322,6 +325,9 @@ impl Operator {
         *mark = if same { before } else { marked(&config) };
         self.figures.alarms.files(&[]);
         let notes = [without_keys, open_console(&config)];
+        let now = config.clone();
+        drop(config);
+        loaded.noted.iter().for_each(|noted| serve::keep(&now, noted));
         in_force(loaded.plan.route_count(), count, &loaded.warnings, notes)
     }
 }
@@ -543,8 +549,16 @@ impl Operator {
 
     /// Puts certificates in force whose files have changed. Connections stay up.
     pub(super) fn renew_certificates(&self) {
-        let config = self.config.lock().expect("no holder panics").clone();
-        self.certificates.renew(&config);
+        let config = self.config();
+        if !self.certificates.renew(&config) {
+            return;
+        }
+        // A reload keeps copies, too.
+        let _one = self.changing.files.lock().expect("no holder panics");
+        let now = self.config();
+        if let Err(why) = copies::keep_too(&now.node.data_dir, certificates::files(&now)) {
+            tracing::warn!("the certificates in force could not be copied: {why}");
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use super::cli::{Serve, fail};
 use super::clock::Clock;
 use super::dns::Dns;
 use super::exchange::{self, Hands, Inputs};
+use super::fallback::{self, Instead};
 pub(super) use super::files::Source;
 use super::files::{self, Fault, Loaded, lines};
 use super::known_names::{self, KnownNames};
@@ -33,7 +34,7 @@ use super::restoring::{restore, seal_the_rest};
 use super::sample::Place;
 use super::sheets::Sheets;
 use super::watch::Watch;
-use super::{check, first, homes, log, notify, recording_keys};
+use super::{check, copies, first, homes, log, notify, recording_keys};
 use crate::base::Rng;
 use crate::config::{Backend, Config, SipAddress, Workers};
 use crate::console::server::{Operators, Server};
@@ -98,13 +99,18 @@ impl Appliance {
     /// Starts everything, or nothing; the error has one cause a line.
     pub(super) fn start(source: Source) -> Result<Appliance, String> {
         let loaded = files::load(&source).map_err(|faults| lines(&faults))?;
-        Appliance::begin(source, loaded)
+        Appliance::begin(source, loaded, None)
     }
 
-    fn begin(source: Source, loaded: Loaded) -> Result<Appliance, String> {
+    /// `instead`: why it begins with copies of files.
+    fn begin(
+        source: Source,
+        loaded: Loaded,
+        instead: Option<Instead>,
+    ) -> Result<Appliance, String> {
         let without = loaded.without_sounds();
-        let losses = tell_faults(&loaded, without.clone());
-        let Loaded { config, plan, zone, sounds, tls: material, mail, written, .. } = loaded;
+        let losses = tell_faults(&loaded, without.clone(), instead);
+        let Loaded { config, plan, zone, sounds, tls: material, mail, written, noted, .. } = loaded;
         let clock = Clock::start();
         let runtime = start_runtime()?;
         let post = Post::new(runtime.handle().clone());
@@ -148,6 +154,7 @@ impl Appliance {
         let console = start_console(&config, &runtime, operator.clone())?;
         let told = told.map(|(_, receiver)| receiver);
         let doors = super::api::start(&config, &runtime, operator.clone(), web, (told, &store))?;
+        noted.iter().for_each(|noted| keep(&config, noted));
         let database = config.database();
         #[rustfmt::skip]
         let appliance = Appliance {
@@ -212,19 +219,35 @@ impl Appliance {
     }
 }
 
-/// Says what is wrong in files that hold: all of it goes to the log, and what does not work is given back.
-fn tell_faults(loaded: &Loaded, without: Option<Fault>) -> Vec<Fault> {
+/// Keeps copies of what is in force now. Calls do not hang on it.
+pub(super) fn keep(config: &Config, noted: &copies::Noted) {
+    if let Err(why) = copies::keep(&config.node.data_dir, noted) {
+        tracing::warn!(
+            "the files in force could not be copied: {why}; a start that finds faulty files would not have them"
+        );
+    }
+}
+
+/// Says what is wrong in files that hold, or why they are copies: all of it goes to the log, and what does not work is
+/// given back.
+fn tell_faults(loaded: &Loaded, without: Option<Fault>, instead: Option<Instead>) -> Vec<Fault> {
     for warning in loaded.warnings.iter().filter(|warning| !warning.error) {
         tracing::warn!("{warning}");
     }
-    let mut losses = check::losses(loaded);
+    let losses = check::losses(loaded);
     for loss in &losses {
         tracing::error!("{loss}; the rest is in force");
     }
-    losses.extend(without);
+    let mut all = Vec::new();
+    if let Some(instead) = instead {
+        instead.tell(loaded);
+        all.extend(instead.faults.into_iter().filter(|fault| fault.error));
+    }
+    all.extend(losses);
+    all.extend(without);
     // Of its own line in the log.
-    losses.extend(check::without_key(&loaded.config, &loaded.name));
-    losses
+    all.extend(check::without_key(&loaded.config, &loaded.name));
+    all
 }
 
 /// What operators ask beside the switch.
@@ -396,10 +419,15 @@ fn gives_up(waited: Duration, away: bool) -> bool {
 pub(super) fn main(args: Serve) -> ExitCode {
     let source = Source::from(&args.file);
     let made = first::certificates(&args.file);
-    let loaded = match files::load(&source) {
+    let loaded = files::load(&source).map(|loaded| (loaded, None));
+    let loaded = loaded.or_else(|faults| {
+        fallback::load(&source, faults).map(|(loaded, instead)| (loaded, Some(instead)))
+    });
+    let (loaded, instead) = match loaded {
         Ok(loaded) => loaded,
-        Err(faults) => {
-            fail(&lines(&faults));
+        Err((faults, why)) => {
+            let why = why.map_or_else(String::new, |why| format!("{why}\n"));
+            fail(&format!("{}{why}", lines(&faults)));
             return ExitCode::from(WRONG_FILES);
         }
     };
@@ -410,7 +438,7 @@ pub(super) fn main(args: Serve) -> ExitCode {
     };
     made.iter().for_each(|line| tracing::warn!("{line}"));
     let database = loaded.config.database();
-    let appliance = match Appliance::begin(source, loaded) {
+    let appliance = match Appliance::begin(source, loaded, instead) {
         Ok(appliance) => appliance,
         Err(causes) => {
             let code = fail(&causes);
