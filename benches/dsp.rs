@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use belfry::base::Rng;
 use belfry::dsp::agc::{Agc, Settings};
+use belfry::dsp::dtmf_detect::Detector;
 use belfry::dsp::kernels::Kernels;
 use belfry::dsp::rate::Rate;
 use belfry::dsp::resample::stream::Resampler;
@@ -179,6 +180,22 @@ fn activity_and_automatic_gain(out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
+/// What it costs to listen for keys in the audio of one who waits.
+fn keys(out: &mut impl Write) -> io::Result<()> {
+    let tone = |n: usize, hz: f64| (n as f64 * hz * core::f64::consts::TAU / 8_000.0).sin();
+    let key = |n: usize| (8_000.0 * (tone(n, 770.0) + tone(n, 1_336.0))) as i16;
+    let held: Vec<i16> = (0..8_000).map(key).collect();
+    for (name, sound) in [("silence", vec![0; 8_000]), ("noise", noise(8_000)), ("a key", held)] {
+        let (mut detector, mut at) = (Detector::new(), 0);
+        let ns = least(&mut [Box::new(|| {
+            at = (at + FRAME) % sound.len();
+            detector.feed(black_box(&sound[at..at + FRAME]), &mut |heard| _ = black_box(heard));
+        }) as Box<dyn FnMut()>]);
+        writeln!(out, "{:<36} {:>9} {:>9.1}", format!("DTMF listening, {name}"), "", ns[0])?;
+    }
+    Ok(())
+}
+
 fn main() -> io::Result<()> {
     let mut out = io::stdout().lock();
     let best = Kernels::best().name;
@@ -187,5 +204,6 @@ fn main() -> io::Result<()> {
     mix(&mut out)?;
     level_and_gain(&mut out)?;
     resample(&mut out)?;
-    activity_and_automatic_gain(&mut out)
+    activity_and_automatic_gain(&mut out)?;
+    keys(&mut out)
 }

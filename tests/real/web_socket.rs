@@ -70,7 +70,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Page<S> {
         let challenge = self.hear().await;
         assert_eq!(challenge.status(), Some(401));
         let password = belfry.setup.password("1001");
-        let mut login = Login::new(Credentials { user: "1001".into(), password });
+        let mut login =
+            Login::new(Credentials { user: "1001".into(), password, least: Default::default() });
         let asked = Message::parse(first.as_bytes()).expect("a message");
         let answer = login.challenged(&asked, &challenge, &mut Rng::from_seed(7));
         let Challenged::Answer { value, .. } = answer else { panic!("a challenge: {answer:?}") };
