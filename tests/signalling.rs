@@ -11,6 +11,8 @@
 
 #[path = "checks/counting.rs"]
 mod counting;
+#[path = "checks/refreshes.rs"]
+mod refreshes;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,6 +29,7 @@ use belfry::wire::srtp::KeySource;
 use jiff::tz::TimeZone;
 
 use counting::{HELD, allocations};
+use refreshes::Phones;
 
 const BELFRY: &str = "10.0.0.1:1020";
 /// Gateways of either side, 1,340 channels each (so many as there can be ports for): callers are `a0` and so on, the called `b0` and so on.
@@ -47,6 +50,8 @@ const APART: Duration = Duration::from_millis(2);
 const LINGER: Duration = Duration::from_secs(40);
 /// Bytes that a call may hold while it is up, its transactions over.
 const MOST_BYTES: i64 = 16 << 10;
+/// Times that a refresh may ask for memory.
+const MOST_ALLOCATIONS: u64 = 75;
 /// Parts of a long run after which memory stands.
 const EARLY: u32 = 3;
 /// Bytes that it may grow by from then on: not one for each call.
@@ -321,8 +326,41 @@ fn stays_flat(rig: &mut Rig, parts: u32, calls: u32) {
     }
 }
 
+/// One test at a time: what is held is counted for the whole process.
+#[allow(clippy::disallowed_types, reason = "a test's own")]
+static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+/// A phone that is there says so again a hundred times an hour: that must be next to nothing.
+#[test]
+fn a_refresh_of_a_registration_asks_for_little() {
+    let _alone = ALONE.lock();
+    let mut phones = Phones::new(200);
+    let each = phones.refresh_all(3);
+    println!("{each} allocations a refresh, its parsing included");
+    assert!(each <= MOST_ALLOCATIONS, "{each} allocations a refresh");
+    assert_eq!(phones.facts, 200, "written down when they came, and not at each refresh");
+}
+
+/// `cargo test --test signalling -- --ignored --nocapture what_a_refresh_costs`; with `--release` for figures that
+/// count.
+#[test]
+#[ignore = "prints figures"]
+#[allow(clippy::disallowed_methods, reason = "it measures")]
+fn what_a_refresh_costs() {
+    let _alone = ALONE.lock();
+    let mut phones = Phones::new(10_000);
+    phones.refresh_all(1);
+    let (mut best, mut parsing) = (f64::INFINITY, f64::INFINITY);
+    for _ in 0..5 {
+        let [parsed, all] = phones.time();
+        (best, parsing) = (best.min(all), parsing.min(parsed));
+    }
+    println!("{best:.1} µs a refresh; parsing alone {parsing:.1} µs; ratio {:.2}", best / parsing);
+}
+
 #[test]
 fn a_call_in_signalling_is_small_and_nothing_stays_of_it() {
+    let _alone = ALONE.lock();
     let mut rig = Rig::new();
     rig.pass(100);
     let (fresh, settled) = bytes_of_a_call(&mut rig, 500);

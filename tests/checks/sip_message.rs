@@ -114,7 +114,8 @@ fn values(value: &[u8]) {
     if let Ok(all) = auth::Auth::parse(value) {
         for one in &all {
             if let Ok(c) = auth::Credentials::parse(one) {
-                let again = auth::Auth::parse(&c.to_bytes()).expect("printed");
+                let printed = c.to_bytes();
+                let again = auth::Auth::parse(&printed).expect("printed");
                 assert_eq!(auth::Credentials::parse(&again[0]), Ok(c));
             }
         }

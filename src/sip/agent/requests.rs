@@ -10,7 +10,7 @@ use crate::sip::invite::session::Session;
 use crate::sip::invite::within::Within;
 use crate::sip::token::Token;
 use crate::sip::{Flow, reason};
-use crate::wire::sip::{Message, Method, Name, ParseError, Via};
+use crate::wire::sip::{Message, Method, Name, NameAddr, ParseError, Via};
 
 /// Seconds after which a peer may try again when we are full.
 const RETRY_AFTER: &str = "5";
@@ -62,7 +62,7 @@ impl Agent {
             (Method::Ack, None) => self.ack(now, request),
             (_, Some(txn)) => core.transactions.again(now, txn, &mut core.out),
             (Method::Cancel, None) => self.cancel(now, flow, request, &via),
-            (_, None) => self.first_seen(now, flow, request),
+            (_, None) => self.first_seen(now, flow, request, via),
         }
     }
 
@@ -130,11 +130,12 @@ impl Agent {
     }
 
     /// A request that is seen for the first time.
-    fn first_seen(&mut self, now: Time, flow: Flow, request: &Message) {
+    fn first_seen(&mut self, now: Time, flow: Flow, request: &Message, via: Via) {
         if let Err(refusal) = checks::acceptable(request) {
             return self.refuse(flow, request, &refusal);
         }
-        let within = request.to().is_ok_and(|to| to.tag().is_some());
+        let to = request.header(Name::To).and_then(NameAddr::params_of);
+        let within = to.is_some_and(|to| to.get("tag").is_some_and(|tag| !tag.is_empty()));
         let servers = self.core.transactions.servers();
         let limit = self.core.config.limits.server_txns;
         let full = if within { servers >= limit.saturating_mul(2) } else { servers >= limit };
@@ -144,8 +145,7 @@ impl Agent {
             let answer = Stateless { headers, ..Stateless::plain(503) };
             return self.core.answer_stateless(flow, request, answer);
         }
-        let request = request.with_received(flow.remote);
-        let Ok(via) = request.top_via() else { return };
+        let (request, via) = request.received(via, flow.remote);
         if within {
             self.within(now, flow, &request, &via);
         } else {

@@ -82,24 +82,24 @@ const MOST_PATHS: usize = 8;
 impl Binding {
     /// From one Contact of a REGISTER.
     pub(super) fn new(
-        contact: &Contact,
+        contact: Contact,
         flow: Flow,
         expires: Time,
         request: &Message,
         now: Time,
     ) -> Binding {
-        let mut params = contact.addr.params.clone();
+        let (q, outbound) = (contact.q(), Outbound::of(&contact, request));
+        let NameAddr { uri, mut params, .. } = contact.addr;
         params.remove("expires");
         params.remove("q");
         let agent = request.header(Name::UserAgent).unwrap_or_default();
         let path: Vec<_> = request.headers(Name::Path).take(MOST_PATHS).map(Box::from).collect();
-        let outbound = Outbound::of(contact, request);
-        let uri = requested(&contact.addr.uri);
+        let uri = requested(uri);
         Binding {
             elsewhere: way::elsewhere(&uri, &path, outbound.is_some(), flow, request),
             contact: uri,
             params,
-            q: contact.q(),
+            q,
             flow,
             expires,
             given: u32::try_from(expires.since(now).as_secs()).unwrap_or(u32::MAX),
@@ -143,18 +143,22 @@ impl Binding {
     fn to_contact(&self, now: Time) -> Vec<u8> {
         let left = self.expires.since(now);
         let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
-        let mut params = self.params.clone();
+        let mut value = Vec::with_capacity(128);
+        value.push(b'<');
+        self.contact.to_wire(&mut value);
+        value.push(b'>');
+        value.extend_from_slice(self.params.as_bytes());
         if self.q < 1000 {
-            params.set("q", Some(format!("0.{:03}", self.q).as_bytes()));
+            value.extend_from_slice(format!(";q=0.{:03}", self.q).as_bytes());
         }
-        params.set("expires", Some(&seconds.to_bytes()));
-        NameAddr { display: None, uri: self.contact.clone(), params }.to_bytes()
+        value.extend_from_slice(b";expires=");
+        seconds.to_wire(&mut value);
+        value
     }
 }
 
 /// A Contact's URI as a Request-URI.
-fn requested(contact: &Uri) -> Uri {
-    let mut uri = contact.clone();
+fn requested(mut uri: Uri) -> Uri {
     if let Uri::Sip(sip) = &mut uri {
         sip.headers = None;
         sip.params.remove("method");

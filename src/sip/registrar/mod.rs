@@ -105,11 +105,20 @@ pub enum Change {
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Registrar {
     config: RegistrarConfig,
-    addresses: BTreeMap<Box<str>, Vec<Binding>>,
-    /// Each address with the time when its first binding expires.
+    addresses: BTreeMap<Box<str>, Address>,
+    /// Each address with the time when it is looked at for bindings that expire.
     expiries: BTreeSet<(Time, Box<str>)>,
     /// Each connection over which a binding came, with the address.
     connections: BTreeSet<(Flow, Box<str>)>,
+}
+
+/// What is bound to an address-of-record: never nothing.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Address {
+    bindings: Vec<Binding>,
+    /// When it is looked at: when its first binding expires, or sooner. A refresh only makes that later, so it
+    /// leaves this as it is, and most refreshes touch no table at all.
+    due: Time,
 }
 
 /// What a request wants of one Contact.
@@ -151,40 +160,75 @@ impl Registrar {
     ) -> Result<Registered, Refused> {
         let cseq = request.cseq().map_err(|_| Refused::plain(400))?.number;
         let call_id = request.call_id().map_err(|_| Refused::plain(400))?;
-        let mut bindings = self.addresses.get(aor).cloned().unwrap_or_default();
+        let contacts = request.contacts().map_err(|_| Refused::plain(400))?;
+        // A refused wish changes nothing, so where there is one the bindings themselves are worked on, as nearly
+        // every refresh has it; of several a later one may be refused.
+        let one = matches!(&contacts, Contacts::List(list) if list.len() == 1);
+        let in_place = one && self.bindings(aor).iter().all(|binding| binding.expires > now);
+        let before = self.flows(aor);
+        let mut bindings = match self.addresses.get_mut(aor) {
+            Some(address) if in_place => core::mem::take(&mut address.bindings),
+            Some(address) => address.bindings.clone(),
+            None => Vec::new(),
+        };
         bindings.retain(|binding| binding.expires > now);
         let mut changes = Vec::new();
-        match request.contacts().map_err(|_| Refused::plain(400))? {
-            Contacts::Star => {
-                if request.expires() != Ok(Some(0)) {
-                    return Err(Refused::plain(400));
-                }
-                remove_all(&mut bindings, call_id, cseq, &mut changes)?;
-            }
+        let wished = match contacts {
+            Contacts::Star if request.expires() != Ok(Some(0)) => Err(Refused::plain(400)),
+            Contacts::Star => remove_all(&mut bindings, call_id, cseq, &mut changes),
             Contacts::List(list) => {
-                let new = |binding: &Vec<Binding>| binding.is_empty();
-                if !list.is_empty()
-                    && new(&bindings)
-                    && self.addresses.len() >= self.config.addresses
-                {
-                    return Err(Refused::with(503, Name::RetryAfter, 60));
-                }
-                for wish in self.wishes(list, request, most)? {
-                    let until = now + Duration::from_secs(u64::from(wish.expires));
-                    let binding = Binding::new(&wish.contact, flow, until, request, now);
-                    apply(&mut bindings, wish.expires, binding, most, &mut changes)?;
-                }
+                self.bind(now, list, flow, request, most, &mut bindings, &mut changes)
             }
+        };
+        if let Err(refused) = wished {
+            if let Some(address) = self.addresses.get_mut(aor).filter(|_| in_place) {
+                address.bindings = bindings;
+            }
+            return Err(refused);
         }
         let headers = binding::headers(&bindings, now, flow, request);
-        self.store(aor, bindings);
+        self.store(aor, &before, bindings);
         Ok(Registered { headers, changes })
+    }
+
+    /// Carries out what a request wants of its Contacts.
+    #[allow(clippy::too_many_arguments, reason = "a REGISTER and what it changes")]
+    fn bind(
+        &self,
+        now: Time,
+        list: Vec<Contact>,
+        flow: Flow,
+        request: &Message,
+        most: usize,
+        bindings: &mut Vec<Binding>,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), Refused> {
+        let full = self.addresses.len() >= self.config.addresses;
+        if !list.is_empty() && bindings.is_empty() && full {
+            return Err(Refused::with(503, Name::RetryAfter, 60));
+        }
+        for wish in self.wishes(list, request, most)? {
+            let until = now + Duration::from_secs(u64::from(wish.expires));
+            let binding = Binding::new(wish.contact, flow, until, request, now);
+            apply(bindings, wish.expires, binding, most, changes)?;
+        }
+        Ok(())
+    }
+
+    /// What is bound to an address.
+    fn bindings(&self, aor: &str) -> &[Binding] {
+        self.addresses.get(aor).map(|address| address.bindings.as_slice()).unwrap_or_default()
+    }
+
+    /// The connections that its bindings came over.
+    fn flows(&self, aor: &str) -> Vec<Flow> {
+        connections(self.bindings(aor)).collect()
     }
 
     /// Puts back a binding of before a restart, as the one refreshed longest ago. False when the
     /// phone has registered the same since, or there is no place.
     pub fn restore(&mut self, now: Time, aor: &str, binding: Binding, most: usize) -> bool {
-        let mut bindings = self.addresses.get(aor).cloned().unwrap_or_default();
+        let mut bindings = self.bindings(aor).to_vec();
         let is_there = bindings.iter().any(|newer| binding.is_replaced_by(newer));
         let is_full = bindings.len() >= most.max(1)
             || (bindings.is_empty() && self.addresses.len() >= self.config.addresses);
@@ -192,7 +236,7 @@ impl Registrar {
             return false;
         }
         bindings.insert(0, binding);
-        self.store(aor, bindings);
+        self.store(aor, &self.flows(aor), bindings);
         true
     }
 
@@ -225,33 +269,47 @@ impl Registrar {
         list.into_iter().map(wish).collect()
     }
 
-    /// Replaces the bindings of an address, when it is next looked at, and the connections that it
-    /// hangs on.
-    fn store(&mut self, aor: &str, bindings: Vec<Binding>) {
-        if let Some(old) = self.addresses.get(aor) {
-            for flow in connections(old) {
-                self.connections.remove(&(flow, aor.into()));
+    /// Replaces the bindings of an address, which hung on the connections `before`, and when it is next looked at.
+    fn store(&mut self, aor: &str, before: &[Flow], bindings: Vec<Binding>) {
+        let after: Vec<Flow> = connections(&bindings).collect();
+        if before != after {
+            for flow in before {
+                self.connections.remove(&(*flow, aor.into()));
             }
-            if let Some(at) = first_expiry(old) {
-                self.expiries.remove(&(at, aor.into()));
-            }
+            self.connections.extend(after.into_iter().map(|flow| (flow, aor.into())));
         }
-        self.connections.extend(connections(&bindings).map(|flow| (flow, aor.into())));
-        match first_expiry(&bindings) {
-            Some(at) => {
-                self.expiries.insert((at, aor.into()));
-                self.addresses.insert(aor.into(), bindings);
+        let Some(first) = first_expiry(&bindings) else {
+            if let Some(gone) = self.addresses.remove(aor) {
+                self.expiries.remove(&(gone.due, aor.into()));
+            }
+            return;
+        };
+        match self.addresses.get_mut(aor) {
+            Some(address) => {
+                address.bindings = bindings;
+                if first < address.due {
+                    self.look_at(aor, first);
+                }
             }
             None => {
-                self.addresses.remove(aor);
+                self.expiries.insert((first, aor.into()));
+                self.addresses.insert(aor.into(), Address { bindings, due: first });
             }
         }
+    }
+
+    /// Sets when an address is looked at.
+    fn look_at(&mut self, aor: &str, due: Time) {
+        let Some(address) = self.addresses.get_mut(aor) else { return };
+        let before = core::mem::replace(&mut address.due, due);
+        self.expiries.remove(&(before, aor.into()));
+        self.expiries.insert((due, aor.into()));
     }
 
     /// The bindings of an address: highest `q` first, then the one refreshed last. Of several flows of
     /// one phone there is one: it must not ring twice (RFC 5626 §5.1).
     pub fn lookup(&self, now: Time, aor: &str) -> Vec<&Binding> {
-        let all = self.addresses.get(aor).map(Vec::as_slice).unwrap_or_default();
+        let all = self.bindings(aor);
         let mut live: Vec<&Binding> = Vec::with_capacity(all.len());
         for binding in all.iter().rev().filter(|b| b.expires > now) {
             let instance = |b: &Binding| b.outbound.as_ref().map(|o| o.instance.clone());
@@ -268,7 +326,8 @@ impl Registrar {
     /// A device of that address, which is reached or heard over `flow`, has shown whether it wants SRTP as `RTP/SAVP`.
     /// Where several are, as behind a proxy, its `contact` says which it is; else nothing is learnt.
     pub fn learn_savp(&mut self, aor: &str, flow: Flow, contact: Option<&Uri>, savp: bool) {
-        let bindings = self.addresses.get_mut(aor).map(Vec::as_mut_slice).unwrap_or_default();
+        let address = self.addresses.get_mut(aor);
+        let bindings = address.map(|a| a.bindings.as_mut_slice()).unwrap_or_default();
         let over = |b: &Binding| b.flow == flow || b.way() == flow;
         let alone = bindings.iter().filter(|b| over(b)).count() == 1;
         let is_it = |b: &&mut Binding| {
@@ -279,13 +338,13 @@ impl Registrar {
 
     /// Every address with its bindings, for the console and the store.
     pub fn all(&self) -> impl Iterator<Item = (&str, &[Binding])> {
-        self.addresses.iter().map(|(aor, bindings)| (&**aor, bindings.as_slice()))
+        self.addresses.iter().map(|(aor, address)| (&**aor, address.bindings.as_slice()))
     }
 
     /// Removes every binding of an address, as the console may ask.
     pub fn clear(&mut self, aor: &str) -> Vec<Binding> {
-        let gone = self.addresses.get(aor).cloned().unwrap_or_default();
-        self.store(aor, Vec::new());
+        let gone = self.bindings(aor).to_vec();
+        self.store(aor, &self.flows(aor), Vec::new());
         gone
     }
 
@@ -296,15 +355,15 @@ impl Registrar {
         let addresses: Vec<Box<str>> = on_it.map(|(_, aor)| aor.clone()).collect();
         let mut gone = Vec::new();
         for aor in addresses {
-            let all = self.addresses.get(&aor).cloned().unwrap_or_default();
+            let all = self.bindings(&aor).to_vec();
             let (dead, live): (Vec<_>, Vec<_>) = all.into_iter().partition(|b| b.flow == flow);
             gone.extend(dead.into_iter().map(|binding| (aor.clone(), binding)));
-            self.store(&aor, live);
+            self.store(&aor, &self.flows(&aor), live);
         }
         gone
     }
 
-    /// When the next binding expires.
+    /// When a binding may have expired next: never later than that.
     pub fn next_wake(&self) -> Option<Time> {
         self.expiries.first().map(|(at, _)| *at)
     }
@@ -316,11 +375,18 @@ impl Registrar {
             if at > now {
                 break;
             }
-            let all = self.addresses.get(&aor).cloned().unwrap_or_default();
-            let (dead, live): (Vec<_>, Vec<_>) = all.into_iter().partition(|b| b.expires <= now);
+            let before = self.flows(&aor);
+            let all = self.addresses.get_mut(&aor).map(|a| core::mem::take(&mut a.bindings));
+            let all = all.unwrap_or_default().into_iter();
+            let (dead, live): (Vec<_>, Vec<_>) = all.partition(|b| b.expires <= now);
             gone.extend(dead.into_iter().map(|binding| (aor.clone(), binding)));
-            self.expiries.remove(&(at, aor.clone()));
-            self.store(&aor, live);
+            let next = first_expiry(&live);
+            self.store(&aor, &before, live);
+            match next {
+                Some(next) => self.look_at(&aor, next),
+                // Gone with its bindings; never looked at for nothing again.
+                None => drop(self.expiries.remove(&(at, aor))),
+            }
         }
         gone
     }
@@ -329,14 +395,14 @@ impl Registrar {
     pub fn untold(&self) -> Vec<(Box<str>, Binding)> {
         let untold = |b: &Binding| b.refreshed > b.told && !b.flow.transport.is_reliable();
         let all = self.addresses.iter();
-        let all = all.flat_map(|(aor, all)| all.iter().map(move |binding| (aor, binding)));
+        let all = all.flat_map(|(aor, all)| all.bindings.iter().map(move |binding| (aor, binding)));
         let untold = all.filter(|(_, binding)| untold(binding));
         untold.map(|(aor, binding)| (aor.clone(), binding.clone())).collect()
     }
 
     /// How many addresses have bindings, and how many bindings there are.
     pub fn counts(&self) -> (usize, usize) {
-        (self.addresses.len(), self.addresses.values().map(Vec::len).sum())
+        (self.addresses.len(), self.addresses.values().map(|all| all.bindings.len()).sum())
     }
 }
 

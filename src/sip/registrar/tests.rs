@@ -99,6 +99,26 @@ fn an_older_or_repeated_request_changes_nothing() {
     assert_eq!(found(&r, 1), ["sip:new@p"]);
 }
 
+/// A refresh leaves the table of times as it is; what is looked at too early stays, and expires in its time.
+#[test]
+fn a_refreshed_binding_is_looked_at_early_and_goes_late() {
+    let mut r = Registrar::new(RegistrarConfig::default());
+    let contact = "Contact: <sip:a@p>;expires=60\r\n";
+    register(&mut r, 0, 1, contact).expect("taken");
+    register(&mut r, 40, 2, contact).expect("refreshed");
+    assert_eq!(register(&mut r, 41, 2, contact), Err(500), "an old one takes nothing away");
+    assert_eq!(register(&mut r, 41, 3, "Contact: <sip:a@p>;expires=3\r\n"), Err(423));
+    assert_eq!(found(&r, 41), ["sip:a@p"]);
+    assert_eq!(r.next_wake(), Some(AT(60)));
+    assert!(r.wake(AT(60)).is_empty());
+    assert_eq!((found(&r, 99), r.next_wake()), (vec!["sip:a@p".to_owned()], Some(AT(100))));
+    // A shorter wish is looked at in time.
+    register(&mut r, 61, 4, "Contact: <sip:a@p>;expires=30\r\n").expect("refreshed");
+    assert_eq!(r.next_wake(), Some(AT(91)));
+    assert_eq!(r.wake(AT(91)).len(), 1);
+    assert_eq!((r.counts(), r.next_wake()), ((0, 0), None));
+}
+
 #[test]
 fn the_star_needs_expires_0() {
     let mut r = Registrar::new(RegistrarConfig::default());

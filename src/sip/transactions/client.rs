@@ -195,6 +195,9 @@ impl Transactions {
 
     /// Whether a request has come by one of ours that is not answered yet: one of its Vias is ours.
     pub fn is_ours(&self, request: &Message) -> bool {
+        if self.clients.is_empty() {
+            return false;
+        }
         request.headers(Name::Via).take(compose::MAX_FORWARDS.into()).any(|via| {
             let via = Via::parse(via).ok();
             let branch = via.as_ref().and_then(Via::branch).and_then(Token::parse_branch);

@@ -1,7 +1,7 @@
 //! What makes two requests one transaction (RFC 3261 §17.2.3), and two transactions one request
 //! (§8.2.2.2), as bytes to look up.
 
-use crate::wire::sip::{Host, Message, Method, ToWire, Via};
+use crate::wire::sip::{Host, Message, Method, NameAddr, ToWire, Via};
 
 /// Writes a field with its length, so that no two lists of fields give the same bytes.
 fn field(out: &mut Vec<u8>, value: &[u8]) {
@@ -40,8 +40,8 @@ pub(super) fn server(message: &Message, via: &Via, method: &Method, out: &mut Ve
 pub(super) fn origin(message: &Message, out: &mut Vec<u8>) {
     use crate::wire::sip::Name;
     field(out, message.header(Name::CallId).unwrap_or_default());
-    let from = message.from().ok();
-    field(out, from.as_ref().and_then(|from| from.tag()).unwrap_or_default());
+    let from = message.header(Name::From).and_then(NameAddr::params_of);
+    field(out, from.as_ref().and_then(|from| from.get("tag")).unwrap_or_default());
     out.extend_from_slice(&number(message).to_le_bytes());
 }
 

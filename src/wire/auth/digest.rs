@@ -72,7 +72,7 @@ pub struct Challenge {
 
 impl Challenge {
     /// The Digest challenge in this value; `Scheme` when it is of another scheme.
-    pub fn parse(auth: &Auth) -> Result<Challenge, AuthError> {
+    pub fn parse(auth: &Auth<'_>) -> Result<Challenge, AuthError> {
         if !auth.is("Digest") {
             return Err(AuthError::Scheme);
         }
@@ -131,7 +131,7 @@ pub struct Qop {
 
 impl Credentials {
     /// The Digest credentials in this value; `Scheme` when it is of another scheme.
-    pub fn parse(auth: &Auth) -> Result<Credentials, AuthError> {
+    pub fn parse(auth: &Auth<'_>) -> Result<Credentials, AuthError> {
         if !auth.is("Digest") {
             return Err(AuthError::Scheme);
         }
@@ -162,7 +162,7 @@ impl Credentials {
 }
 
 impl Qop {
-    fn parse(qop: &[u8], auth: &Auth) -> Result<Qop, AuthError> {
+    fn parse(qop: &[u8], auth: &Auth<'_>) -> Result<Qop, AuthError> {
         let nc = auth.get("nc").ok_or(AuthError::Missing("nc"))?;
         // from_str_radix alone would take a sign.
         let hex = nc.len() <= 8 && nc.iter().all(u8::is_ascii_hexdigit);
@@ -251,7 +251,7 @@ impl ToWire for Credentials {
 mod tests {
     use super::*;
 
-    fn one(text: &str) -> Auth {
+    fn one(text: &str) -> Auth<'_> {
         let mut all = Auth::parse(text.as_bytes()).expect(text);
         assert_eq!(all.len(), 1, "{text}");
         all.remove(0)

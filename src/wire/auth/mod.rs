@@ -14,6 +14,8 @@ mod digest;
 
 pub use digest::{Algorithm, Challenge, Credentials, Qop};
 
+use std::borrow::Cow;
+
 use core::fmt;
 
 use super::sip::{Message, Name, lex};
@@ -21,18 +23,21 @@ use super::sip::{Message, Name, lex};
 /// Parameters of one challenge.
 const MAX_PARAMS: usize = 32;
 
+/// Parameters of usual credentials.
+const USUAL_PARAMS: usize = 12;
+
 /// Challenges or credentials of one header line.
 const MAX_VALUES: usize = 8;
 
-/// One challenge, or one set of credentials, of any scheme.
+/// One challenge, or one set of credentials, of any scheme: a view of the line that it stands in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Auth {
+pub struct Auth<'a> {
     /// `Digest`, `Basic` …, as written; compares without case, so use [`Auth::is`].
-    pub scheme: Box<str>,
+    pub scheme: Cow<'a, str>,
     /// A scheme's single token instead of parameters (`Basic QWxhZGRpbg==`).
-    pub token: Option<Box<[u8]>>,
+    pub token: Option<&'a [u8]>,
     /// Name and value (unquoted) in order.
-    pub params: Vec<(Box<str>, Box<[u8]>)>,
+    pub params: Vec<(&'a str, Cow<'a, [u8]>)>,
 }
 
 /// What is wrong with such a value.
@@ -72,10 +77,10 @@ impl fmt::Display for AuthError {
 }
 impl std::error::Error for AuthError {}
 
-impl Auth {
+impl<'a> Auth<'a> {
     /// Parses one header line, which may hold several challenges separated by commas (RFC 7235
     /// §4.1; SIP has one a line, but peers differ).
-    pub fn parse(value: &[u8]) -> Result<Vec<Auth>, AuthError> {
+    pub fn parse(value: &'a [u8]) -> Result<Vec<Auth<'a>>, AuthError> {
         let mut all = Vec::new();
         let mut rest = skip_commas(value);
         if rest.is_empty() {
@@ -93,20 +98,20 @@ impl Auth {
     }
 
     /// Parses the parameters of Authentication-Info, which has no scheme.
-    pub fn parse_info(value: &[u8]) -> Result<Auth, AuthError> {
+    pub fn parse_info(value: &'a [u8]) -> Result<Auth<'a>, AuthError> {
         let mut auth = Auth { scheme: "".into(), token: None, params: Vec::new() };
         let rest = auth.take_params(skip_commas(value))?;
         if rest.is_empty() { Ok(auth) } else { Err(AuthError::Param) }
     }
 
     /// Takes one `scheme param, param…` or `scheme token` off the front.
-    fn take(text: &[u8]) -> Result<(Auth, &[u8]), AuthError> {
+    fn take(text: &'a [u8]) -> Result<(Auth<'a>, &'a [u8]), AuthError> {
         let (scheme, rest) = lex::take_token(text);
         if scheme.is_empty() || rest.first().is_some_and(|b| !matches!(b, b' ' | b'\t' | b',')) {
             return Err(AuthError::Scheme);
         }
-        let scheme = String::from_utf8_lossy(scheme).into();
-        let mut auth = Auth { scheme, token: None, params: Vec::new() };
+        let scheme = String::from_utf8_lossy(scheme);
+        let mut auth = Auth { scheme, token: None, params: Vec::with_capacity(USUAL_PARAMS) };
         let rest = lex::trim_start(rest);
         // `token68` of RFC 7235 §2.1: up to a comma, `=` only at its end.
         let end = rest.iter().position(|b| *b == b',').unwrap_or(rest.len());
@@ -114,7 +119,7 @@ impl Auth {
         let stem = word.iter().rposition(|b| *b != b'=').map_or(0, |last| last + 1);
         let legal = |b: &u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(b);
         if stem > 0 && word[..stem].iter().all(legal) {
-            auth.token = Some(word.into());
+            auth.token = Some(word);
             return Ok((auth, &rest[end..]));
         }
         let rest = auth.take_params(rest)?;
@@ -122,7 +127,7 @@ impl Auth {
     }
 
     /// Takes `name=value, …` until the end or the next scheme.
-    fn take_params<'a>(&mut self, text: &'a [u8]) -> Result<&'a [u8], AuthError> {
+    fn take_params(&mut self, text: &'a [u8]) -> Result<&'a [u8], AuthError> {
         let mut rest = text;
         loop {
             let (name, after) = lex::take_token(rest);
@@ -144,7 +149,7 @@ impl Auth {
             if self.params.len() == MAX_PARAMS {
                 return Err(AuthError::TooMany);
             }
-            self.params.push((name.into(), value));
+            self.params.push((name, value));
             let after = lex::trim_start(after);
             if !after.is_empty() && after[0] != b',' {
                 return Err(AuthError::Param);
@@ -171,15 +176,16 @@ impl Auth {
     /// Parameters beside those that a Digest type has fields for.
     fn others(&self, known: &[&str]) -> Vec<(Box<str>, Box<[u8]>)> {
         let unknown = |name: &str| !known.iter().any(|k| k.eq_ignore_ascii_case(name));
-        self.params.iter().filter(|(name, _)| unknown(name)).cloned().collect()
+        let other = self.params.iter().filter(|(name, _)| unknown(name));
+        other.map(|(name, value)| (Box::from(*name), Box::from(&**value))).collect()
     }
 }
 
 /// A quoted string, unquoted, or what stands up to a comma or white space.
-fn take_value(text: &[u8]) -> Result<(Box<[u8]>, &[u8]), AuthError> {
+fn take_value(text: &[u8]) -> Result<(Cow<'_, [u8]>, &[u8]), AuthError> {
     if text.first() == Some(&b'"') {
         let len = lex::quoted_len(text).ok_or(AuthError::OpenQuote)?;
-        return Ok((lex::unquote(&text[..len]).into_owned().into(), &text[len..]));
+        return Ok((lex::unquote(&text[..len]), &text[len..]));
     }
     let end = text.iter().position(|b| matches!(b, b',' | b' ' | b'\t' | b'"'));
     let (value, rest) = text.split_at(end.unwrap_or(text.len()));
@@ -193,7 +199,7 @@ fn skip_commas(text: &[u8]) -> &[u8] {
 
 /// Every challenge or set of credentials in the lines of one header; lines that cannot be read
 /// are left out.
-pub fn values(message: &Message, name: Name) -> Vec<Auth> {
+pub fn values(message: &Message, name: Name) -> Vec<Auth<'_>> {
     message.headers(name).filter_map(|line| Auth::parse(line).ok()).flatten().collect()
 }
 
@@ -209,7 +215,7 @@ mod tests {
         let schemes: Vec<_> = all.iter().map(|a| &*a.scheme).collect();
         assert_eq!(schemes, ["Digest", "Basic", "Foo", "NoOne", "Negotiate"]);
         assert_eq!(all[0].get("REALM"), Some(&b"a, Basic"[..]));
-        assert_eq!(all[2].token.as_deref(), Some(&b"YWJj=="[..]));
+        assert_eq!(all[2].token, Some(&b"YWJj=="[..]));
         assert_eq!(all[3].get("opaque-data"), Some(&b"here"[..]));
         assert_eq!(Challenge::parse(&all[1]), Err(AuthError::Scheme));
     }

@@ -169,10 +169,10 @@ impl Builder {
             return self;
         };
         let value = &self.bytes[self.lines[at].value_range()];
-        let tagged = match NameAddr::parse(value) {
-            Ok(to) => to.tag().is_some(),
+        let tagged = match NameAddr::params_of(value) {
+            Some(to) => to.get("tag").is_some_and(|tag| !tag.is_empty()),
             // A To that cannot be read is sent back as it came, in a 400.
-            Err(_) => value.windows(5).any(|w| w.eq_ignore_ascii_case(b";tag=")),
+            None => value.windows(5).any(|w| w.eq_ignore_ascii_case(b";tag=")),
         };
         if tagged {
             return self;

@@ -60,6 +60,19 @@ impl NameAddr {
         })
     }
 
+    /// A value's parameters, its address unread: for who wants the tag of one that was checked before. `None`
+    /// when they cannot be read.
+    pub fn params_of(text: &[u8]) -> Option<Params> {
+        let text = lex::trim(text);
+        let quoted = if text.first() == Some(&b'"') { lex::quoted_len(text)? } else { 0 };
+        let rest = &text[quoted..];
+        let params = match rest.iter().position(|b| *b == b'<') {
+            Some(at) => lex::split_once(&rest[at..], b'>')?.1,
+            None => &rest[rest.iter().position(|b| *b == b';').unwrap_or(rest.len())..],
+        };
+        Params::parse(params).ok()
+    }
+
     /// `addr-spec *( SEMI param )`.
     fn parse_bare(text: &[u8]) -> Result<NameAddr, Fault> {
         let end = text.iter().position(|b| *b == b';').unwrap_or(text.len());
@@ -128,6 +141,23 @@ mod tests {
         let n = NameAddr::parse(b" sip:+1@gw;unknownparam ").unwrap();
         assert!(n.uri.param("unknownparam").is_none() && n.params.has("unknownparam"));
         assert_eq!(n.display, None);
+    }
+
+    #[test]
+    fn parameters_are_found_without_the_address() {
+        for text in [
+            "\"J <sip:x@y>;tag=no\"  <sip:jd@h;tag=no>  ;  tag = 98",
+            "caller<sip:c@h;x>;y;tag=1",
+            " sip:+1@gw;tag=7;z ",
+            "<sip:a@h>",
+            "sip:a@h",
+        ] {
+            let all = NameAddr::parse(text.as_bytes()).unwrap().params;
+            assert_eq!(NameAddr::params_of(text.as_bytes()), Some(all), "{text}");
+        }
+        for broken in ["\"open <sip:a@h>;tag=1", "<sip:a@h;tag=1", "<sip:a@h>;;"] {
+            assert_eq!(NameAddr::params_of(broken.as_bytes()), None, "{broken}");
+        }
     }
 
     #[test]

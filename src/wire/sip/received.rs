@@ -16,9 +16,14 @@ impl Message {
     /// What the sender itself wrote into them is not believed. A message whose Via cannot be read
     /// comes back as it is.
     pub fn with_received(&self, from: SocketAddr) -> Message {
-        let Ok(mut via) = self.top_via() else {
-            return self.clone();
-        };
+        match self.top_via() {
+            Ok(via) => self.received(via, from).0,
+            Err(_) => self.clone(),
+        }
+    }
+
+    /// The same where its topmost Via was read; with it, as it is then.
+    pub fn received(&self, mut via: Via, from: SocketAddr) -> (Message, Via) {
         let before = via.params.clone();
         let source = from.ip().to_canonical();
         let asked = via.rport() != Rport::Absent;
@@ -29,7 +34,8 @@ impl Message {
         if asked {
             via.params.set("rport", Some(&from.port().to_bytes()));
         }
-        if via.params == before { self.clone() } else { self.with_top_via(&via) }
+        let message = if via.params == before { self.clone() } else { self.with_top_via(&via) };
+        (message, via)
     }
 
     /// The message with another topmost Via.
