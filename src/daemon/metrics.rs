@@ -237,27 +237,15 @@ fn asked(page: &mut Page, records: bool, mut ask: impl FnMut(Request) -> Option<
     };
     page.gauge("up", "Whether the exchange answers.", 1);
     exchange(page, &status, records);
-    let rest: [(Request, fn(&mut Page, Reply)); 3] = [
-        (Request::Gateways, |page, reply| {
-            if let Reply::Gateways(rows) = reply {
-                gateways(page, &rows);
-            }
-        }),
-        (Request::Agents, |page, reply| {
-            if let Reply::Agents(rows) = reply {
-                agents(page, &rows);
-            }
-        }),
-        (Request::Queues, |page, reply| {
-            if let Reply::Queues(rows) = reply {
-                queues(page, &rows);
-            }
-        }),
-    ];
-    for (request, show) in rest {
-        // One that hangs since answers the others no more.
-        let Some(reply) = ask(request) else { return };
-        show(page, reply);
+    for request in [Request::Gateways, Request::Agents, Request::Queues] {
+        match ask(request) {
+            Some(Reply::Gateways(rows)) => gateways(page, &rows),
+            Some(Reply::Agents(rows)) => agents(page, &rows),
+            Some(Reply::Queues(rows)) => queues(page, &rows),
+            // One that hangs since answers the others no more.
+            None => return,
+            Some(_) => {}
+        }
     }
 }
 

@@ -85,7 +85,7 @@ pub async fn put_back(
     let sorted = |error: sqlx::Error| sort(path, &error);
     let mut step = database.connection.begin_with("BEGIN IMMEDIATE").await.map_err(sorted)?;
     let there = directory(&mut step).await.map_err(sorted)?;
-    if there.len() > 0 || version(&mut step).await.map_err(sorted)? > 0 {
+    if !there.is_empty() || version(&mut step).await.map_err(sorted)? > 0 {
         return Ok(0);
     }
     // Changes are counted on from there: a running exchange takes what is of an earlier one for old.
