@@ -36,8 +36,8 @@ pub enum Reason {
     NoAnswer,
     /// Its phone is out of reach.
     PhoneGone,
-    /// A supervisor or operator said so.
-    Forced,
+    /// A supervisor or operator said so, with the code of the break, 0 without one.
+    Forced(u16),
 }
 
 /// How an agent is busy.

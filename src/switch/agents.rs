@@ -259,22 +259,18 @@ impl Switch {
 
     /// An operator forces an agent's state.
     pub(super) fn agent_order(&mut self, now: Now, number: &str, order: AgentOrder) -> Reply {
+        let Some(agent) = self.centre.numbered(number) else {
+            return Reply::Refused(format!("there is no agent {number}; 'show agents' lists them"));
+        };
         let wish = match order {
             AgentOrder::Ready => Input::Ready,
-            AgentOrder::Break => Input::NotReady(Reason::Forced),
+            AgentOrder::Break(code) => Input::NotReady(Reason::Forced(code)),
             AgentOrder::SignOut => Input::SignOut,
             AgentOrder::Unlock => {
-                let Some(agent) = self.centre.numbered(number) else { return no_agent(number) };
                 self.centre.unlock(agent);
                 return Reply::Done(format!("agent {number} may sign in again"));
             }
         };
-        self.agent_forced(now, number, wish)
-    }
-
-    /// A supervisor or an operator puts an agent into a state.
-    pub(super) fn agent_forced(&mut self, now: Now, number: &str, wish: Input) -> Reply {
-        let Some(agent) = self.centre.numbered(number) else { return no_agent(number) };
         match self.centre.wish(now.at, agent, wish, Cause::Supervisor) {
             Ok(()) => {
                 let state = self.centre.agent(now.at, agent).map(|view| agent_row(view, (0, 0)));
@@ -288,15 +284,12 @@ impl Switch {
     }
 }
 
-fn no_agent(number: &str) -> Reply {
-    Reply::Refused(format!("there is no agent {number}; 'show agents' lists them"))
-}
-
 /// A state as facts name it: the word, the reason, the break's code.
 fn words(state: &AgentState) -> (&'static str, String, u16) {
     let word = match state {
         AgentState::Null => "null",
         AgentState::NotReady(Reason::Break(code)) => return ("not_ready", "break".into(), *code),
+        AgentState::NotReady(Reason::Forced(code)) => return ("not_ready", "forced".into(), *code),
         AgentState::NotReady(reason) => return ("not_ready", word_of(reason), 0),
         AgentState::Ready { .. } => "ready",
         AgentState::Busy(Busy::Ringing { .. }) => "ringing",
@@ -368,7 +361,11 @@ fn queue_fact(now: Now, what: What, made: Option<CallId>) -> FactKind {
 fn agent_row(view: AgentView, (calls, talked_ms): (u64, u64)) -> AgentRow {
     let state = match view.state {
         AgentState::NotReady(Reason::Break(code)) if code > 0 => format!("break {code}"),
-        AgentState::NotReady(reason @ (Reason::NoAnswer | Reason::PhoneGone | Reason::Forced)) => {
+        AgentState::NotReady(Reason::Forced(code)) if code > 0 => {
+            format!("not ready: forced, break {code}")
+        }
+        AgentState::NotReady(Reason::Forced(_)) => "not ready: forced".to_owned(),
+        AgentState::NotReady(reason @ (Reason::NoAnswer | Reason::PhoneGone)) => {
             format!("not ready: {}", word_of(&reason).replace('_', " "))
         }
         state => state.name().to_owned(),

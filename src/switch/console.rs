@@ -176,8 +176,8 @@ pub struct Correction {
 pub enum AgentOrder {
     /// Takes callers.
     Ready,
-    /// Takes none.
-    Break,
+    /// Takes none: a break of this code, 0 without one.
+    Break(u16),
     /// Is signed out, after the present talk.
     SignOut,
     /// May sign in again after wrong PINs.

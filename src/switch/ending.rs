@@ -252,11 +252,12 @@ impl Switch {
 
     /// The party for whom the plan runs has gone.
     fn subject_gone(&mut self, now: Now, id: CallId, ending: Ending) {
-        let left = match ending.by {
+        // Whom a stop puts out has not hung up: his wait is lost, as a crash loses it.
+        let why = match ending.by {
             EndedBy::Restart => Departure::Restart,
             _ => Departure::Abandoned,
         };
-        self.quit_queue(now, id, left);
+        self.quit_queue(now, id, why);
         self.centre.talk_over(now.at, id);
         let Some(active) = self.calls.get_mut(&id) else { return };
         active.ended.get_or_insert((ending.cause, ending.by));

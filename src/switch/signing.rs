@@ -59,7 +59,7 @@ impl SignedIn {
         match (self.state.as_str(), self.reason.as_str()) {
             ("not_ready", "break" | "") => Some(Reason::Break(self.code)),
             ("not_ready", "no_answer") => Some(Reason::NoAnswer),
-            ("not_ready", "forced") => Some(Reason::Forced),
+            ("not_ready", "forced") => Some(Reason::Forced(self.code)),
             ("not_ready", "signed_in") => Some(Reason::SignedIn),
             // A phone that was away may be back: its registration says so.
             _ => None,

@@ -458,7 +458,7 @@ fn membership(place: Place) -> Membership {
 fn state_word(state: AgentOrder) -> &'static str {
     match state {
         AgentOrder::Ready => "ready",
-        AgentOrder::Break => "break",
+        AgentOrder::Break(_) => "break",
         AgentOrder::SignOut => "sign_out",
         AgentOrder::Unlock => "unlock",
     }

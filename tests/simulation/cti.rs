@@ -18,6 +18,11 @@ context = \"gateway\"
 when = { to = \"800\" }
 steps = [{ queue = { name = \"care\" } }]
 [[route]]
+name = \"inside\"
+context = \"agents\"
+when = { to = \"801\" }
+steps = [{ queue = { name = \"care\" } }]
+[[route]]
 name = \"phones\"
 context = \"agents\"
 when = { to = \"1xxx\" }
@@ -374,8 +379,6 @@ fn agents_sign_in_by_their_pin_and_each_token_acts_for_whom_it_may() {
     assert_eq!(why(ask(&mut house, &wall, Order::Agent("9".into()))), Why::NotFound);
     // A supervisor forces, and that is written down with who did.
     assert_eq!(agent(ask(&mut house, &boss, set(Wish::NotReady(0)))).reason, "forced");
-    let lunch = agent(ask(&mut house, &boss, set(Wish::NotReady(3))));
-    assert_eq!((lunch.reason.as_str(), lunch.code), ("break", 3), "whoever says which break it is");
     assert_eq!(agent(ask(&mut house, &boss, set(Wish::LogOff))).state, "null");
     assert_eq!(why(ask(&mut house, &boss, set(Wish::Ready))), Why::Conflict);
     let acts: Vec<(String, String)> = house
@@ -504,6 +507,8 @@ fn a_supervisor_of_a_team_commands_its_agents_alone() {
     }
     let set = |agent: &str, to| Order::SetAgent { agent: agent.into(), to };
     assert_eq!(agent(ask(&mut house, &boss, set("7001", Wish::NotReady(0)))).reason, "forced");
+    let lunch = agent(ask(&mut house, &boss, set("7001", Wish::NotReady(4))));
+    assert_eq!((lunch.reason.as_str(), lunch.code), ("forced", 4), "the break keeps its kind");
     for to in [Wish::NotReady(0), Wish::LogOff, Wish::AfterCall, Wish::Ready] {
         assert_eq!(why(ask(&mut house, &boss, set("7002", to))), Why::Forbidden);
     }
@@ -608,4 +613,26 @@ fn nobody_is_offered_at_a_phone_that_talks() {
     super::queue::until_word(&mut house, "answered", 2);
     house.hang_up(caller);
     house.ends_clean();
+}
+
+/// R18: a caller inside who sends the agent on has transferred; the agent, whose figures say whom it has sent on, has not.
+#[test]
+fn a_transfer_says_whether_the_caller_made_it() {
+    for (device, by_caller) in [("1003", true), ("1001", false)] {
+        let mut house = house(62);
+        agent(log_on(&mut house, &admin(), "7001", "1001", "4711"));
+        let [alice, carol, last] = [0, 2, 3].map(|n| house.phones[n]);
+        house.talk(carol, "801", alice);
+        house.world.run(Duration::from_millis(300));
+        let to = Order::Transfer { device: device.into(), call: None, to: "1004".into() };
+        assert!(matches!(ask(&mut house, &admin(), to), Answer::Done(_)));
+        house.until_state(last, State::Talking);
+        house.hang_up(last);
+        house.ends_clean();
+        let facts = house.facts("transferred");
+        let [FactKind::Transferred { by_caller: told, .. }] = &facts[..] else {
+            panic!("{facts:?}")
+        };
+        assert_eq!(*told, by_caller, "{device}");
+    }
 }

@@ -444,7 +444,7 @@ fn who_is_given_a_break_while_ringing_rings_no_more() {
     behaves(&mut house, 0, Manner::Ring);
     caller_calls(&mut house);
     house.until_state(house.phones[0], State::Ringing);
-    let order = SuperviseOrder::State(AgentOrder::Break);
+    let order = SuperviseOrder::State(AgentOrder::Break(0));
     let done = Request::Supervise { order, whom: "7001".into(), by: "7900".into() };
     assert!(matches!(house.world.ask(done), Some(Reply::Done(_))));
     house.until_state(house.phones[0], State::Ended(0));

@@ -192,3 +192,24 @@ fn a_caller_is_told_its_place_while_phones_ring_in_turn() {
     house.hang_up(house.caller);
     house.ends_clean();
 }
+
+/// R18: whom a stop in good order puts out has not hung up: his wait is lost, and not abandoned.
+#[test]
+fn a_stop_abandons_nobody() {
+    let mut house = house("stay = \"nobody\"\njoin = \"nobody\"\n", 31);
+    caller_calls(&mut house);
+    house.world.run(Duration::from_secs(2));
+    house.world.input(belfry::switch::Input::EndCalls);
+    house.until_state(house.caller, State::Ended(0));
+    let whys: Vec<String> = house
+        .facts("queue")
+        .into_iter()
+        .filter_map(|kind| match kind {
+            FactKind::Queue { what: belfry::switch::fact::QueueFact::Left { why, .. }, .. } => {
+                Some(why.clone())
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(whys, ["restart"]);
+}

@@ -398,7 +398,7 @@ fn an_operator_has_a_supervisors_phone_called() {
     assert!(matches!(order(&mut house, "whisper", "7001", "7900"), Some(Reply::Done(_))));
     assert_eq!(heard(&mut house), WHISPERS);
     assert!(matches!(order(&mut house, "listen", "7001", "7002"), Some(Reply::Refused(_))));
-    let state = SuperviseOrder::State(AgentOrder::Break);
+    let state = SuperviseOrder::State(AgentOrder::Break(0));
     let (whom, by) = ("7001".to_owned(), "7900".to_owned());
     let forced = house.world.ask(Request::Supervise { order: state, whom, by });
     assert!(matches!(forced, Some(Reply::Done(_))));

@@ -9,7 +9,7 @@ pub(super) fn order(rest: &str) -> Result<Order, String> {
     let words: Vec<&str> = rest.split_whitespace().collect();
     let order = match words[..] {
         [number, "ready"] => Some((number, AgentOrder::Ready)),
-        [number, "break"] => Some((number, AgentOrder::Break)),
+        [number, "break"] => Some((number, AgentOrder::Break(0))),
         [number, "signout"] => Some((number, AgentOrder::SignOut)),
         [number, "unlock"] => Some((number, AgentOrder::Unlock)),
         _ => None,

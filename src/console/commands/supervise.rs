@@ -13,7 +13,7 @@ const WORDS: &[(&str, SuperviseOrder)] = &[
     ("disconnect", SuperviseOrder::Talk(Act::Disconnect)),
     ("takeover", SuperviseOrder::Talk(Act::TakeOver)),
     ("ready", SuperviseOrder::State(AgentOrder::Ready)),
-    ("break", SuperviseOrder::State(AgentOrder::Break)),
+    ("break", SuperviseOrder::State(AgentOrder::Break(0))),
     ("signout", SuperviseOrder::State(AgentOrder::SignOut)),
     ("unlock", SuperviseOrder::State(AgentOrder::Unlock)),
 ];

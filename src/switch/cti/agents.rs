@@ -95,14 +95,12 @@ impl Switch {
             }
             wish => {
                 let act = word_of(&wish);
-                let input = match wish {
-                    Wish::Ready => Input::Ready,
-                    // Which break it is the supervisor knows; that it was forced the fact's cause says.
-                    Wish::NotReady(0) => Input::NotReady(Reason::Forced),
-                    Wish::NotReady(code) => Input::NotReady(Reason::Break(code)),
-                    _ => Input::SignOut,
+                let order = match wish {
+                    Wish::Ready => AgentOrder::Ready,
+                    Wish::NotReady(code) => AgentOrder::Break(code),
+                    _ => AgentOrder::SignOut,
                 };
-                let reply = self.agent_forced(now, number, input);
+                let reply = self.agent_order(now, number, order);
                 let by = forced_by(rights);
                 if let Reply::Refused(why) = reply {
                     self.supervised(now, number, &by, act, None, "it is not signed in");
@@ -286,7 +284,7 @@ fn csta(state: &AgentState) -> (&'static str, &'static str, u16) {
         AgentState::NotReady(Reason::SignedIn) => ("not_ready", "signed_in", 0),
         AgentState::NotReady(Reason::NoAnswer) => ("not_ready", "no_answer", 0),
         AgentState::NotReady(Reason::PhoneGone) => ("not_ready", "phone_gone", 0),
-        AgentState::NotReady(Reason::Forced) => ("not_ready", "forced", 0),
+        AgentState::NotReady(Reason::Forced(code)) => ("not_ready", "forced", *code),
         AgentState::Ready { .. } => ("ready", "", 0),
         AgentState::Busy(Busy::Ringing { .. }) => ("busy", "ringing", 0),
         AgentState::Busy(Busy::Talking { .. }) => ("busy", "talking", 0),

@@ -198,7 +198,7 @@ pub enum QueueFact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         up_ms: Option<u64>,
     },
-    /// It waits no more: the other end. `abandoned`, `timed_out`, `no_agents`, `key`, `moved`, `closed`;
+    /// It waits no more: the other end. `abandoned`, `timed_out`, `no_agents`, `key`, `moved`, `closed`, `restart`;
     /// of a call-back `given_up`, `called_again`, `not_offered`.
     Left {
         /// Why.
