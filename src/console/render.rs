@@ -593,4 +593,25 @@ mod tests {
         let data = data(&Reply::Calls(vec![row]));
         assert_eq!(data[0]["to"], "4008001234");
     }
+
+    #[test]
+    fn a_case_that_is_offered_is_a_call_back_that_is_not_given_up() {
+        let row = BackRow {
+            call: CallId::new(Wall(1_700_000_000_000), 1),
+            queue: "care".into(),
+            number: "1002".into(),
+            position: 1,
+            waited_ms: 5_000,
+            left_ms: 3_723_000,
+            failed: 0,
+            rests_ms: None,
+            agent: None,
+            case: None,
+        };
+        let offered = BackRow { case: Some(7), ..row.clone() };
+        let (asked, offered) = (call_backs(&[row.clone()]), call_backs(&[offered]));
+        assert!(asked.contains("1:02:03") && asked.contains(&row.call.to_string()), "{asked}");
+        assert!(offered.contains("never") && offered.contains("case 7"), "{offered}");
+        assert!(!offered.contains("1:02:03") && !offered.contains(&row.call.to_string()));
+    }
 }

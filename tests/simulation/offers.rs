@@ -131,6 +131,9 @@ fn it_waits_for_an_agent_and_is_tried_until_it_is_closed() {
     reports(&mut house, SMOKE);
     house.world.run(Duration::from_secs(70));
     assert_eq!(no_calls(&house), 1, "the board has it meanwhile");
+    let case = cases(&mut house)[0].case;
+    let Some(Reply::CallBacks(rows)) = house.world.ask(Request::CallBacks) else { panic!() };
+    assert_eq!(rows.iter().map(|row| row.case).collect::<Vec<_>>(), [Some(case)]);
     signs_in_where_it_waits(&mut house);
     let rung = |house: &House| {
         let tried = |kind: &&FactKind| matches!(kind, FactKind::Queue { what, .. } if what.word() == "back_tried");
