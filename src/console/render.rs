@@ -609,7 +609,7 @@ mod tests {
             case: None,
         };
         let offered = BackRow { case: Some(7), ..row.clone() };
-        let (asked, offered) = (call_backs(&[row.clone()]), call_backs(&[offered]));
+        let (asked, offered) = (call_backs(std::slice::from_ref(&row)), call_backs(&[offered]));
         assert!(asked.contains("1:02:03") && asked.contains(&row.call.to_string()), "{asked}");
         assert!(offered.contains("never") && offered.contains("case 7"), "{offered}");
         assert!(!offered.contains("1:02:03") && !offered.contains(&row.call.to_string()));
