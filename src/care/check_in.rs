@@ -238,6 +238,10 @@ pub struct CheckIns {
     to_call: BTreeSet<(Time, String)>,
     /// and each one's that is none.
     steps: BTreeSet<(Time, String)>,
+    /// Of those that are calls the reminders: none waits for a channel without end.
+    reminders: BTreeSet<(Time, String)>,
+    /// Reminders that no channel was free for in time, and nobody has been told of.
+    without_channel: u64,
     /// No call is tried before that.
     hold: Time,
     /// What the clocks have brought about, and nobody has been told.
@@ -265,6 +269,8 @@ impl CheckIns {
             due: BTreeSet::new(),
             to_call: BTreeSet::new(),
             steps: BTreeSet::new(),
+            reminders: BTreeSet::new(),
+            without_channel: 0,
             hold: Time::ZERO,
             by_clock: Vec::new(),
             calling: 0,
@@ -484,7 +490,9 @@ impl CheckIns {
             let free = self.calling < self.terms.calls && now.at >= self.hold;
             let is_due = |(at, _): &&(Time, String)| *at <= now.at;
             let next = if free && self.to_call.first().filter(is_due).is_some() {
-                self.to_call.pop_first()
+                self.to_call.pop_first().inspect(|own| _ = self.reminders.remove(own))
+            } else if self.drop_reminder(now) {
+                continue;
             } else if self.steps.first().filter(is_due).is_some() {
                 self.steps.pop_first()
             } else {
@@ -494,6 +502,29 @@ impl CheckIns {
             actions.extend(self.step(now, account));
         }
         actions
+    }
+
+    /// A reminder that has waited for a channel as long as the next would be waited for counts as made, as one that cannot be
+    /// placed does: after a bad night a person hears of the last home as soon as of the first. `false`: none has.
+    fn drop_reminder(&mut self, now: Now) -> bool {
+        let every = self.terms.every;
+        let Some((at, account)) = self.reminders.first().cloned() else { return false };
+        if now.at.since(at) < every || every == Duration::ZERO {
+            return false;
+        }
+        self.unline(&account, at);
+        if let Some(open) = self.entries.get_mut(&account).and_then(|own| own.open.as_mut()) {
+            open.missed.reminders = open.missed.reminders.saturating_add(1);
+            (open.unplaced, open.lost, open.next) = (None, 0, now.at);
+        }
+        self.without_channel = self.without_channel.saturating_add(1);
+        self.line_up(&account);
+        true
+    }
+
+    /// Reminders for which no channel was free in time, since this was asked last; and how many wait for one now.
+    pub fn take_without_channel(&mut self) -> (u64, usize) {
+        (core::mem::take(&mut self.without_channel), self.reminders.len())
     }
 
     /// What is overdue of one, and was not told of: all that [`Self::due`] would give of it alone.
@@ -572,7 +603,8 @@ impl CheckIns {
         let call = self.to_call.first().filter(|_| self.calling < self.terms.calls);
         let call = call.map(|(at, _)| paced((*at).max(self.hold)));
         let step = self.steps.first().map(|(at, _)| paced(*at));
-        [due, call, step].into_iter().flatten().chain([now.at + LOOK]).min()
+        let too_long = self.reminders.first().map(|(at, _)| paced(*at + self.terms.every));
+        [due, call, step, too_long].into_iter().flatten().chain([now.at + LOOK]).min()
     }
 
     /// A calendar that was set far was wrong. Set back: what was settled by it ahead of now was not. Set forward: what the
@@ -651,9 +683,12 @@ impl CheckIns {
         let Some(open) = entry.open.as_ref().filter(|open| open.next != Time::NEVER) else {
             return;
         };
-        let (is_call, next) = (entry.step(&self.terms).is_call(), open.next);
+        let (step, next) = (entry.step(&self.terms), open.next);
         self.unline(account, next);
-        let waits = if is_call { &mut self.to_call } else { &mut self.steps };
+        if step == Step::Reminder {
+            self.reminders.insert((next, account.to_owned()));
+        }
+        let waits = if step.is_call() { &mut self.to_call } else { &mut self.steps };
         waits.insert((next, account.to_owned()));
     }
 
@@ -661,6 +696,7 @@ impl CheckIns {
         let key = (next, account.to_owned());
         if !self.steps.remove(&key) {
             self.to_call.remove(&key);
+            self.reminders.remove(&key);
         }
     }
 
@@ -726,6 +762,41 @@ mod tests {
         assert_eq!(signed, Some(Signed { due: EIGHT, late: false }));
         assert_eq!(all.sign(at(301), "100", Way::Bell), None, "eight o'clock is settled");
         assert_eq!(all.due(at(600), MOST), []);
+    }
+
+    /// After a bad night more homes are missed than there are channels: each one's reminders wait for one as long as the next
+    /// would be waited for and no longer, so that a person hears of the last home within `reminders` times `every`.
+    #[test]
+    fn reminders_that_find_no_channel_count_as_made_in_time() {
+        let mut all = CheckIns::new(TERMS);
+        for n in 0..40 {
+            all.put(at(0), &one(&[("number", &format!("{n}")), ("check_in", "08:00")]), None);
+        }
+        let mut told: BTreeMap<String, (usize, Option<i64>)> = BTreeMap::new();
+        let (mut now, mut without) = (495, 0);
+        while now < 540 {
+            for action in all.due(at(now), MOST) {
+                match action {
+                    Action::Remind { account, .. } => told.entry(account).or_default().0 += 1,
+                    Action::Task { account, .. } => {
+                        let own = told.entry(account).or_default();
+                        assert_eq!(own.1.replace(now), None, "once");
+                    }
+                    _ => {}
+                }
+            }
+            without += all.take_without_channel().0;
+            let wake = all.next_wake(at(now)).expect("it goes on");
+            assert!(wake > at(now).at, "no spinning");
+            // Both channels are held by calls that nobody ends.
+            now += 1;
+        }
+        assert_eq!(told.values().filter(|(reminded, _)| *reminded > 0).count(), 2);
+        let tasks = told.values().filter_map(|(_, task)| *task);
+        let tasks: Vec<i64> = tasks.collect();
+        assert_eq!(tasks.len(), 38, "{told:?}");
+        assert!(tasks.iter().all(|at| *at == 515), "20 minutes: {tasks:?}");
+        assert_eq!(without, 76);
     }
 
     #[test]

@@ -94,6 +94,15 @@ impl Switch {
         for action in self.care.check_ins.due(now, most) {
             self.check_in_action(now, action);
         }
+        let (without, waiting) = self.care.check_ins.take_without_channel();
+        if without > 0 {
+            let calls = self.config.check_in.calls;
+            let line = format!(
+                "{without} reminders of check-ins had no channel in time ([check_in] calls = {calls}): they count as made, so \
+                 that a person hears of who is missed in time; {waiting} more wait"
+            );
+            self.log(Level::Warning, line);
+        }
     }
 
     /// The subscribers are known: signs that came before count from when they came.
