@@ -689,9 +689,9 @@ impl Cases {
         }
     }
 
-    /// Its calls wait behind others. `false`: they do already.
-    pub fn set_low(&mut self, id: u64) -> bool {
-        self.open.get_mut(&id).is_some_and(|case| !std::mem::replace(&mut case.low, true))
+    /// Its calls wait behind others, or no longer do. `false`: nothing changes.
+    pub fn set_low(&mut self, id: u64, low: bool) -> bool {
+        self.open.get_mut(&id).is_some_and(|case| std::mem::replace(&mut case.low, low) != low)
     }
 
     /// A unit was called in vain: its own call is awaited meanwhile, and then it is called again.

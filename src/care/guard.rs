@@ -92,7 +92,9 @@ impl Guard {
             }
         }
         let key = full.filter(|key| !self.locked(now.wall, key))?;
-        self.forget(&key);
+        // The lock is for all of them: none of the counts is to lock him anew when it is lifted.
+        self.forget(home);
+        self.forget(number);
         let until = (lock != Duration::ZERO).then(|| Wall(now.wall.0.saturating_add(millis(lock))));
         let why = format!("{calls} calls within {} s", within.as_secs());
         let lock = Lock { since: now.wall, until, why, by: String::new() };
@@ -145,10 +147,16 @@ impl Guard {
         room
     }
 
-    /// Lets one in again. `false`: it was not locked.
-    pub fn lift(&mut self, number: &str) -> bool {
-        self.forget(number);
-        self.locks.remove(number).is_some()
+    /// Lets one in again: a home with all its numbers. Gives what was locked; none: nothing was.
+    pub fn lift<'a>(&mut self, all: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+        let mut lifted = Vec::new();
+        for key in all {
+            self.forget(key);
+            if self.locks.remove(key).is_some() {
+                lifted.push(key.to_owned());
+            }
+        }
+        lifted
     }
 
     /// Puts one on the white list, or takes it off. `false`: nothing changes, or there are too many.
@@ -281,8 +289,38 @@ mod tests {
         let (who, lock) = guard.called(at(1), "13", "10").unwrap();
         assert_eq!((who.as_str(), lock.until), ("10", None));
         assert!(guard.is_locked(Wall(i64::MAX), "11", "10"), "for ever");
-        assert!(guard.lift("10") && !guard.is_locked(at(2).wall, "11", "10"));
-        assert!(!guard.lift("10"));
+        assert_eq!(guard.lift(["10"]), ["10"]);
+        assert!(!guard.is_locked(at(2).wall, "11", "10"));
+        assert!(guard.lift(["10"]).is_empty());
+    }
+
+    /// Who is let in again is in: no count of one of his numbers locks him with his next call, and a lock that stands under one
+    /// of them goes with the home's.
+    #[test]
+    fn a_lift_is_of_a_home_and_all_its_numbers() {
+        let mut guard = guard(3, 0);
+        for n in 0..2 {
+            assert_eq!(guard.called(at(n), "11", "10"), None);
+        }
+        assert_eq!(guard.called(at(2), "11", "10").unwrap().0, "10");
+        assert_eq!(guard.lift(["10", "11"]), ["10"]);
+        assert_eq!(guard.called(at(3), "11", "10"), None, "by the number's own count");
+        let by_hand = Lock { since: Wall(0), until: None, why: "x".into(), by: "li".into() };
+        guard.lock("11".into(), by_hand);
+        assert_eq!(guard.lift(["10", "11"]), ["11"]);
+        assert!(!guard.is_locked(at(4).wall, "11", "10"));
+    }
+
+    /// The rule's lock is over, or was lifted under one key alone: what was counted before it counts no more.
+    #[test]
+    fn a_lock_forgets_the_counts_of_the_number_too() {
+        let mut guard = guard(3, 1);
+        for n in 0..3 {
+            guard.called(at(n), "11", "10");
+        }
+        assert!(guard.is_locked(at(2).wall, "11", "10"));
+        assert_eq!(guard.called(at(10), "11", "10"), None);
+        assert!(!guard.is_locked(at(10).wall, "11", "10"));
     }
 
     #[test]

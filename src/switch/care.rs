@@ -700,6 +700,7 @@ impl Switch {
                 }
             }
         }
+        self.locked_cases_restored(now);
         self.care.cases.restore_heard(now.at, now.wall, kept.heard);
     }
 

@@ -9,7 +9,7 @@ use belfry::sim::network::Faults;
 use belfry::sim::phone::{Manner, State};
 use belfry::sim::world::World;
 use belfry::switch::care::sheets::SheetOf;
-use belfry::switch::care::{Channel, KeptCases, Missed, PlanEvent, Troubled};
+use belfry::switch::care::{Channel, KeptCases, KeptGuard, Lock, Missed, PlanEvent, Troubled};
 use belfry::switch::console::{CaseRow, GuardOrder};
 use belfry::switch::fact::{CareFact, FactKind, QueueFact};
 use belfry::switch::{Input, Reply, Request, RequestId};
@@ -1006,6 +1006,44 @@ fn a_locked_subscribers_alarm_still_comes_in() {
 }
 
 /// As the records of before a start have it.
+/// R12: who is locked out waits behind others after a restart as before it, and who is let in again does not.
+#[test]
+fn a_lift_takes_the_open_case_ahead_again_and_a_restart_does_not() {
+    let mut house = House::before_the_records(CALLS_PLAN, CALLS, 63);
+    house.world.ask(Request::Status);
+    let until = Lock { since: Wall(0), until: None, why: "x".into(), by: "li".into() };
+    let unit = house.caller;
+    let number = house.world.phone(unit).setup().number.clone();
+    let guard = KeptGuard { locks: vec![(number.clone(), until)], ..KeptGuard::default() };
+    let case = Case::kept(0, number.clone());
+    let kept = KeptCases { cases: vec![(case, false)], guard, ..KeptCases::default() };
+    house.world.input(Input::Cases(kept));
+    let none = Update { all: true, ..Update::default() };
+    house.world.input(Input::Subscribers(Box::new(none)));
+    let entered = |house: &House| -> Vec<i32> {
+        let all = house.facts("queue").into_iter();
+        let of = |fact: &FactKind| match fact {
+            FactKind::Queue { what: QueueFact::Entered { priority, .. }, .. } => Some(*priority),
+            _ => None,
+        };
+        all.filter_map(of).collect()
+    };
+    let calls = |house: &mut House| {
+        house.world.with(unit, |phone, now| phone.call(now, "95081"));
+        house.until_state(unit, State::Talking);
+        house.world.with(unit, |phone, now| phone.hang_up(now));
+        house.world.run(Duration::from_secs(2));
+    };
+    calls(&mut house);
+    let before = entered(&house);
+    assert_eq!(before.last(), Some(&0), "{before:?}");
+    let lift = Request::Guard(GuardOrder::Lift(number), String::new());
+    assert!(matches!(house.world.ask(lift), Some(Reply::Done(_))));
+    calls(&mut house);
+    let after = entered(&house);
+    assert!(after.last().is_some_and(|own| *own > 0), "{after:?}");
+}
+
 fn silent_since(account: &str, since: Wall) -> Troubled {
     Troubled {
         account: account.to_owned(),

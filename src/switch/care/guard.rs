@@ -112,7 +112,8 @@ impl Switch {
 
     /// A locked one raises an alarm: it reaches a person, behind others, and that is written down.
     pub(super) fn locked_alarm(&mut self, now: Now, case: u64, account: &str) {
-        if !self.care.guard.is_locked(now.wall, account, account) || !self.care.cases.set_low(case)
+        if !self.care.guard.is_locked(now.wall, account, account)
+            || !self.care.cases.set_low(case, true)
         {
             return;
         }
@@ -133,12 +134,15 @@ impl Switch {
         by: &str,
     ) -> Reply {
         let by = || if by.is_empty() { "console" } else { by }.to_owned();
-        let number = match &order {
+        let (number, said) = match &order {
             GuardOrder::List => return Reply::Guard(self.guard_view(now)),
             GuardOrder::Lock(number, _)
             | GuardOrder::Lift(number)
             | GuardOrder::White(number, _) => match subscriber::number(number) {
-                Ok(number) => self.care.home(&number).to_owned(),
+                Ok(number) => {
+                    let home = self.care.home(&number).to_owned();
+                    (home, number)
+                }
                 Err(why) => return Reply::Refused(why),
             },
         };
@@ -156,16 +160,14 @@ impl Switch {
                 self.guard_locked(now, number.clone(), lock);
                 return Reply::Done(format!("{number} is locked out; its alarms still come in"));
             }
-            GuardOrder::Lift(_) => match self.care.guard.lift(&number) {
-                true => (format!("{number} is let in again"), CareFact::GuardLifted { by: by() }),
-                false => {
-                    return Reply::Refused(format!("{number} is not locked out: 'guard list'"));
-                }
-            },
+            GuardOrder::Lift(_) => return self.guard_lifts(now, [&number, &said], &by()),
             GuardOrder::White(_, on) => match self.care.guard.set_white(&number, on) {
                 true => {
                     let what = if on { "on" } else { "off" };
                     let fact = CareFact::GuardWhite { on, by: by() };
+                    if on {
+                        self.waits_no_more_behind(&number);
+                    }
                     (format!("{number} is {what} the white list"), fact)
                 }
                 false => return Reply::Refused(format!("{number}: nothing changes: 'guard list'")),
@@ -173,6 +175,46 @@ impl Switch {
         };
         self.fact(now, FactKind::Care { account: number, what });
         Reply::Done(done)
+    }
+
+    /// A home is let in again with all its numbers, and the number as it was `said`. A fact for each lock; and one for the home,
+    /// so that what it has called counts anew after a restart too.
+    fn guard_lifts(&mut self, now: Now, [home, said]: [&str; 2], by: &str) -> Reply {
+        let mut all: Vec<String> = vec![home.to_owned(), said.to_owned()];
+        if let Some(of) = self.care.directory.find(home) {
+            all.extend(of.numbers().map(str::to_owned));
+        }
+        let mut lifted = self.care.guard.lift(all.iter().map(String::as_str));
+        if lifted.is_empty() {
+            return Reply::Refused(format!("{said} is not locked out: 'guard list'"));
+        }
+        self.waits_no_more_behind(home);
+        if !lifted.iter().any(|own| own == home) {
+            lifted.push(home.to_owned());
+        }
+        for account in lifted {
+            let what = CareFact::GuardLifted { by: by.to_owned() };
+            self.fact(now, FactKind::Care { account, what });
+        }
+        Reply::Done(format!("{said} is let in again"))
+    }
+
+    /// Whose lock is over is in need like others: his case's next call, or the agent who is to be offered it, waits behind nobody.
+    fn waits_no_more_behind(&mut self, home: &str) {
+        if let Some(case) = self.care.cases.of_caller(home).map(|case| case.id) {
+            self.care.cases.set_low(case, false);
+        }
+    }
+
+    /// After a start: the cases of who is locked out wait behind others, as they did before.
+    pub(super) fn locked_cases_restored(&mut self, now: Now) {
+        let all = self.care.cases.open();
+        let all: Vec<(u64, String)> = all.map(|case| (case.id, case.account.clone())).collect();
+        for (case, account) in all {
+            if self.care.guard.is_locked(now.wall, &account, &account) {
+                self.care.cases.set_low(case, true);
+            }
+        }
     }
 
     fn guard_view(&self, now: Now) -> GuardView {
