@@ -890,7 +890,7 @@ mod tests {
         fs::write(dir.path().join("a.toml"), "# a").unwrap();
         fs::write(dir.path().join(".a.toml"), "half").unwrap();
         std::os::unix::fs::symlink("nobody@host.1", dir.path().join(".#a.toml")).unwrap();
-        let texts = dialplan_files(dir.path(), |what| panic!("{what}")).unwrap();
+        let texts = dialplan_files(&Reads::of_disk(), dir.path(), |what| panic!("{what}")).unwrap();
         assert_eq!(texts.len(), 1, "{texts:?}");
     }
 

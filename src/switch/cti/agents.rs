@@ -10,7 +10,7 @@ use crate::acd::event::{Cause, SignInRefusal};
 use crate::acd::wrap_up::{LONGEST_CODE, LONGEST_NOTE};
 use crate::acd::{AgentView, NoWrapUp, Said};
 use crate::base::Now;
-use crate::switch::console::Reply;
+use crate::switch::console::{AgentOrder, Reply};
 use crate::switch::{RequestId, Switch};
 
 /// Codes that a refusal names.
