@@ -270,22 +270,22 @@ pub(super) fn data_dirs(configuration: &Path) -> Vec<PathBuf> {
     let states = states.split(':').filter(|dir| dir.starts_with('/')).map(PathBuf::from);
     let usual = Config::parse("[sip]\nlisten = \"udp:127.0.0.1:5060\"\n");
     let usual = usual.ok().map(|(config, _)| config.node.data_dir);
-    written_data_dir(&text).into_iter().chain(states).chain(usual).collect()
+    written(&text, "node", "data_dir").into_iter().chain(states).chain(usual).collect()
 }
 
-/// `[node] data_dir` of a text, though it be no TOML.
-fn written_data_dir(text: &str) -> Option<PathBuf> {
+/// A path that a text names at a key of a section, though it be no TOML.
+pub(super) fn written(text: &str, section: &str, key: &str) -> Option<PathBuf> {
     if let Ok(table) = text.parse::<toml::Table>() {
-        return table.get("node")?.get("data_dir")?.as_str().map(PathBuf::from);
+        return table.get(section)?.get(key)?.as_str().map(PathBuf::from);
     }
-    let mut in_node = false;
+    let (head, mut within) = (format!("[{section}]"), false);
     for line in text.lines().map(str::trim) {
         if line.starts_with('[') {
-            in_node = line.starts_with("[node]");
-        } else if in_node && line.starts_with("data_dir") {
+            within = line.starts_with(&head);
+        } else if within && line.starts_with(key) {
             // This line alone is TOML, or is passed over.
             let table: Option<toml::Table> = line.parse().ok();
-            let found = table.as_ref().and_then(|table| table.get("data_dir")?.as_str());
+            let found = table.as_ref().and_then(|table| table.get(key)?.as_str());
             if let Some(found) = found {
                 return Some(PathBuf::from(found));
             }
@@ -392,7 +392,8 @@ mod tests {
 
     #[test]
     fn where_copies_may_be_is_found_in_what_is_no_toml() {
-        let found = |text: &str| written_data_dir(text).map(|dir| dir.display().to_string());
+        let found =
+            |text: &str| written(text, "node", "data_dir").map(|dir| dir.display().to_string());
         let some = |dir: &str| Some(dir.to_owned());
         assert_eq!(found("[node]\ndata_dir = \"/d\"\nnme = 1\n"), some("/d"));
         assert_eq!(found("[node]\n data_dir = '/d' # here\n[[route\n"), some("/d"));

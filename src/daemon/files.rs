@@ -14,7 +14,7 @@ use super::accounts::book as accounts;
 use super::cli::ConfigFile;
 use super::copies::{Noted, Reads};
 use super::sample::{self, Place};
-use super::{certificates, mail, mentions};
+use super::{certificates, copies, mail, mentions};
 use crate::config::{self, Config, SecretSource};
 use crate::dialplan::calendar::Days;
 use crate::dialplan::{self, LoadEnv, Plan};
@@ -369,13 +369,12 @@ pub(super) fn socket_of(file: &ConfigFile) -> Result<PathBuf, String> {
     }
 }
 
-/// The socket that a configuration with faults names, if it is TOML at all.
+/// The socket that a configuration with faults names, as far as it can be read.
 #[allow(clippy::disallowed_methods, reason = "the configuration is a file")]
 fn socket_written(file: &ConfigFile) -> Option<PathBuf> {
     let text = std::fs::read_to_string(path_of(file)?).ok()?;
-    let written: toml::Table = text.parse().ok()?;
-    let socket = written.get("console").and_then(|console| console.get("socket"));
-    Some(PathBuf::from(socket.map_or(Some(config::USUAL_SOCKET), |socket| socket.as_str())?))
+    let socket = copies::written(&text, "console", "socket");
+    Some(socket.unwrap_or_else(|| PathBuf::from(config::USUAL_SOCKET)))
 }
 
 /// The configuration's file; none: the embedded default holds.

@@ -254,7 +254,7 @@ impl Operator {
         let before = names();
         let answer = self.put_files_in_force(|count, why| {
             let first = why.lines().next().unwrap_or_default();
-            self.figures.alarms.files_refused(count, first);
+            self.figures.alarms.refused(count, first.trim_end_matches("; nothing was changed"));
         });
         if answer.ok && !names().is_subset(&before) {
             // Refused, as long as the records tell what is from before the start: that brings all of it.
@@ -622,7 +622,12 @@ impl Operator {
         match self.ask(request) {
             Some(Reply::Refused(why)) => Answer::refused(why),
             Some(reply) => {
-                let text = render::text(&reply, &self.zone());
+                let mut text = render::text(&reply, &self.zone());
+                if matches!(reply, Reply::Status(_))
+                    && let Some(first) = self.figures.alarms.not_in_force()
+                {
+                    text += &format!("files on disk are not what is in force: {first}\n");
+                }
                 Answer { data: render::data(&reply), ..Answer::done(text, ()) }
             }
             None => {

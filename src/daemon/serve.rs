@@ -108,7 +108,7 @@ impl Appliance {
         loaded: Loaded,
         instead: Option<Instead>,
     ) -> Result<Appliance, String> {
-        let without = loaded.without_sounds();
+        let (without, from_copies) = (loaded.without_sounds(), instead.is_some());
         let losses = tell_faults(&loaded, without.clone(), instead);
         let Loaded { config, plan, zone, sounds, tls: material, mail, written, noted, .. } = loaded;
         let clock = Clock::start();
@@ -131,7 +131,10 @@ impl Appliance {
         let (trace, sealer) = (start_trace(&config), engine.sealer());
         let told = super::api::told(&config);
         let alarms = Alarms::new(clock, &config, store.run());
-        alarms.files(&losses);
+        match losses.first() {
+            Some(first) if from_copies => alarms.refused(losses.len(), &first.to_string()),
+            _ => alarms.files(&losses),
+        }
         let figures = figures((&sip, &engine, &store, trace.as_ref()), told_in, alarms);
         let senders = (events.clone(), told.as_ref().map(|(sender, _)| sender.clone()));
         let own = (sip, engine, trace);

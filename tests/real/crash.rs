@@ -1,6 +1,8 @@
 //! The power goes in mid-call: the recording and the record are whole after the next start (R5), and the
 //! phones can be called at once.
 
+use std::process::Command;
+
 use belfry::base::Duration;
 use belfry::sim::live::Live;
 use belfry::wire::wav;
@@ -51,5 +53,63 @@ fn kill_9_in_a_recorded_call() {
     hang_up(&live, [second, bob]);
     let next = belfry.record_of("1002");
     assert!(next.call.call > record.call.call, "ids go on");
+    belfry.stop();
+}
+
+/// Half an edit lies on the disk, and the power goes: what was in force takes calls, and says so until the files are
+/// mended (R28).
+#[test]
+fn kill_9_over_a_half_written_file() {
+    let mut belfry = Appliance::start(Setup::new());
+    let half = belfry.beside("dialplan/zz.toml");
+    let alarms = |belfry: &Appliance| belfry.console("show alarms")["standing"].to_string();
+    let run = |belfry: &Appliance, arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
+        let config = belfry.beside("belfry.toml");
+        let done = command.args(arguments).arg("-c").arg(config).output().expect("belfry runs");
+        let out = [done.stdout, done.stderr].concat();
+        (done.status.code(), String::from_utf8_lossy(&out).into_owned())
+    };
+    let shown = |belfry: &Appliance| run(belfry, &["console", "-e", "show status"]).1;
+    assert!(!alarms(&belfry).contains("files_faulty"), "{}", alarms(&belfry));
+    std::fs::write(&half, "[[route\n").expect("written");
+    assert!(belfry.ask("reload").is_err(), "it is half");
+    let raised = wait_for(process::PATIENCE, || {
+        Some(alarms(&belfry))
+            .filter(|all| all.contains("files_faulty") && all.contains("zz.toml:1"))
+    });
+    assert!(raised.is_some(), "{}", alarms(&belfry));
+    assert!(shown(&belfry).contains("not what is in force"), "{}", shown(&belfry));
+
+    // The configuration, too.
+    let config = belfry.beside("belfry.toml");
+    let whole = std::fs::read_to_string(&config).expect("it is there");
+    belfry
+        .restart_after(|| std::fs::write(&config, format!("{whole}\n[[half\n")).expect("written"));
+    let log = belfry.log();
+    assert!(log.contains("belfry.toml:") && log.contains("that were in force last"), "{log}");
+    let live = Live::new();
+    let agent = phone(&live, &belfry, "1001", ALICE);
+    let first = caller(&live, &belfry, CALLER);
+    live.with(first, |phone, now| phone.call(now, "1001"));
+    await_talk(&live, [first, agent]);
+    hang_up(&live, [first, agent]);
+    let raised = wait_for(process::PATIENCE, || {
+        Some(alarms(&belfry)).filter(|all| all.contains("files_faulty"))
+    });
+    assert!(raised.is_some(), "{}", alarms(&belfry));
+    let (code, doctor) = run(&belfry, &["doctor"]);
+    assert_eq!(code, Some(1), "{doctor}");
+    assert!(doctor.contains("belfry.toml:") && doctor.contains("appliance    runs"), "{doctor}");
+
+    // Mended.
+    std::fs::write(&config, whole).expect("written");
+    assert!(belfry.ask("reload").is_err(), "the dialplan is half yet");
+    std::fs::remove_file(&half).expect("it was there");
+    belfry.console("reload");
+    let over =
+        wait_for(process::PATIENCE, || (!alarms(&belfry).contains("files_faulty")).then_some(()));
+    assert!(over.is_some(), "{}", alarms(&belfry));
+    assert!(!shown(&belfry).contains("not what is in force"), "{}", shown(&belfry));
     belfry.stop();
 }

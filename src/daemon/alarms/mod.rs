@@ -27,7 +27,7 @@ use crate::care::plan::Channel;
 use crate::config::Config;
 use crate::console::{Answer, render};
 use crate::net::mail::{Letter, MAX_TEXT, Outcome, Post};
-use crate::report::alarms::rules::{Happening, Rules, What};
+use crate::report::alarms::rules::{Happening, LONGEST, Rules, What};
 use crate::report::alarms::{Alarm, Board, Line, Told};
 use crate::switch::Input;
 use crate::switch::care::KeptCases;
@@ -55,6 +55,8 @@ struct State {
     rules: Rules,
     /// How long a missed check-in may be nobody's.
     unattended_after: Duration,
+    /// What is wrong first with files that are not in force for that.
+    refused: Option<String>,
 }
 
 /// What one receiver is to be told. One letter to each is on its way at most: a server that is away for a week must not leave
@@ -95,7 +97,8 @@ impl Alarms {
     pub(super) fn new(clock: Clock, config: &Config, nth: u32) -> Arc<Alarms> {
         let unattended_after = config.alarm.check_in_unattended;
         let (board, letters) = (Board::of_start(nth), BTreeMap::new());
-        let state = State { board, letters, rules: Rules::default(), unattended_after };
+        let rules = Rules::default();
+        let state = State { board, letters, rules, unattended_after, refused: None };
         Arc::new(Alarms { state: Mutex::new(state), clock })
     }
 
@@ -191,12 +194,23 @@ impl Alarms {
     /// What is wrong in the files that are in force: a start goes on without it, and a reload is refused.
     pub(super) fn files(&self, faults: &[Fault]) {
         let first = faults.first().map(ToString::to_string).unwrap_or_default();
-        self.with(|state, _| state.rules.files(faults.len(), &first));
+        self.with(|state, _| {
+            state.refused = None;
+            state.rules.files(faults.len(), &first);
+        });
     }
 
-    /// A reload was refused for so many faults: the files are not those in force, and the next start would have them.
-    pub(super) fn files_refused(&self, count: usize, first: &str) {
-        self.with(|state, _| state.rules.files(count, first));
+    /// The files on the disk were refused, for so many faults: others are in force.
+    pub(super) fn refused(&self, faults: usize, first: &str) {
+        self.with(|state, _| {
+            state.refused = Some(first.chars().take(LONGEST).collect());
+            state.rules.files(faults.max(1), first);
+        });
+    }
+
+    /// What is wrong first with the files on the disk, where others are in force.
+    pub(super) fn not_in_force(&self) -> Option<String> {
+        self.with(|state, _| state.refused.clone())
     }
 
     /// Says to the switch what it has room for.
@@ -478,12 +492,14 @@ mod tests {
         alarms.files(&[]);
         alarms.files(&[]);
         assert_eq!(said(&alarms), [(AlarmWhat::FilesFaulty, false)]);
-        // A reload that is refused: a start would have these files.
-        alarms.files_refused(2, "plan.toml:1:1: error: half a table");
-        let raised = alarms.with(|state, _| state.rules.next_said()).unwrap();
-        assert_eq!(raised.detail, "plan.toml:1:1: error: half a table (+1)");
+        // A reload that is refused, and one that is not.
+        alarms.refused(1, "plan.toml:1:1: error: half");
+        alarms.refused(2, "plan.toml:2:1: error: other");
+        assert_eq!(alarms.not_in_force().as_deref(), Some("plan.toml:2:1: error: other"));
+        assert_eq!(said(&alarms), [(AlarmWhat::FilesFaulty, true)]);
         alarms.files(&[]);
         assert_eq!(said(&alarms), [(AlarmWhat::FilesFaulty, false)]);
+        assert_eq!(alarms.not_in_force(), None);
     }
 
     #[test]

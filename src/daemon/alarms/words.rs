@@ -109,8 +109,8 @@ const ALL: &[(AlarmWhat, &str, &str, &str)] = {
         ),
         (
             FilesFaulty,
-            "配置文件有错误，相关部分不工作或未生效",
-            "The files have errors: a start went on without what they are about, or a reload was refused.",
+            "配置文件有错误：未生效，或相关部分不工作",
+            "The files have errors: they are not in force, or what is wrong in them does not work.",
             "belfry check",
         ),
         (

@@ -28,7 +28,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::cli::Doctor;
-use super::files::{self, Source, lines};
+use super::files::{self, Fault, Source};
 use crate::console::out::outln;
 
 /// How long the appliance that runs may take to say how it is.
@@ -78,13 +78,12 @@ pub(super) fn main(args: Doctor) -> ExitCode {
     let loaded = match files::load(&Source::from(&args.file)) {
         Ok(loaded) => loaded,
         Err(faults) => {
-            eprint!("{}", lines(&faults));
-            return super::cli::fail("the configuration has to be right first: see 'belfry check'");
+            return report(&beside_faults(&args, &faults), args.json);
         }
     };
     let config = &loaded.config;
     // Who may not open the console knows only that it runs.
-    let runs = runs(config);
+    let runs = runs(&config.console.socket);
     let mut findings = vec![match runs {
         true => Finding::ok("appliance", "runs; its own ports are taken by itself"),
         false => Finding::ok("appliance", "does not run"),
@@ -104,9 +103,31 @@ pub(super) fn main(args: Doctor) -> ExitCode {
     if let Some(fault) = super::check::group(config, &loaded.name) {
         findings.push(Finding::error("console", fault.what, fault.remedy));
     }
+    report(&findings, args.json)
+}
+
+/// What is wrong with files that cannot be used, and what the appliance that runs beside them says of itself.
+fn beside_faults(args: &Doctor, faults: &[Fault]) -> Vec<Finding> {
+    let remedy = "mend it, then: belfry check && belfry console -e reload";
+    let errors = faults.iter().filter(|fault| fault.error);
+    let mut findings: Vec<_> =
+        errors.map(|fault| Finding::error("files", fault.to_string(), remedy)).collect();
+    match files::socket_of(&args.file) {
+        Ok(socket) if runs(&socket) => {
+            let found = "runs; what else there is to look at is known when the files are right";
+            findings.push(Finding::ok("appliance", found));
+            findings.extend(asked(socket));
+        }
+        _ => findings.push(Finding::ok("appliance", "does not run")),
+    }
+    findings
+}
+
+/// Prints what was found; the exit code tells of errors.
+fn report(findings: &[Finding], json: bool) -> ExitCode {
     let count = |state| findings.iter().filter(|f| f.state == state).count();
     let (errors, warnings) = (count(State::Error), count(State::Warning));
-    if args.json {
+    if json {
         let document = serde_json::json!({
             "ok": errors == 0, "errors": errors, "warnings": warnings, "findings": findings,
         });
@@ -142,8 +163,8 @@ fn beyond(said: &[Finding], mut found: Vec<Finding>) -> Vec<Finding> {
 }
 
 /// Whether the appliance runs: somebody listens on its console's socket.
-fn runs(config: &crate::config::Config) -> bool {
-    match UnixStream::connect(&config.console.socket) {
+fn runs(socket: &std::path::Path) -> bool {
+    match UnixStream::connect(socket) {
         Ok(_) => true,
         Err(error) => error.kind() == ErrorKind::PermissionDenied,
     }

@@ -24,7 +24,7 @@ const KEPT_FREE: usize = 500;
 /// Closed cases that are remembered: as many as may be open.
 const MOST_CLOSED: usize = 10_000;
 /// The longest fault of a file that an alarm names, characters.
-const LONGEST: usize = 300;
+pub const LONGEST: usize = 300;
 
 /// What the rules raise.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
