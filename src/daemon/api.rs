@@ -1,15 +1,17 @@
 //! The API's wiring: its tokens from the configuration, its questions to the switch.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Runtime;
 use tokio::sync::{OnceCell, mpsc};
+use tokio::task::JoinHandle;
 
 use super::campaigns;
-use super::library::Kept;
+use super::library;
 use super::metrics;
 use super::orders::Operator;
 use super::report::kept;
@@ -27,8 +29,8 @@ use crate::config::webhook::Url;
 use crate::config::{Config, TokenRole};
 use crate::net::tls::Tls;
 use crate::store::{Awaited, Journal, Records, Store, Trouble};
-use crate::switch::Request;
-use crate::switch::fact::Fact;
+use crate::switch::fact::{AlarmWhat, Fact};
+use crate::switch::{Input, Request};
 
 impl Exchange for Operator {
     fn ask(&self, request: Request) -> Answer {
@@ -62,7 +64,11 @@ impl Exchange for Operator {
     }
 
     fn library(&self) -> Option<Arc<dyn Library>> {
-        Some(Arc::new(Kept { shelf: self.shelf(), config: self.config(), keys: self.keys() }))
+        Some(Arc::new(library::Kept {
+            shelf: self.shelf(),
+            config: self.config(),
+            keys: self.keys(),
+        }))
     }
 
     fn reports(&self) -> Option<Arc<dyn Reports>> {
@@ -70,7 +76,11 @@ impl Exchange for Operator {
     }
 
     fn archive(&self) -> Option<Arc<dyn Archive>> {
-        Some(Arc::new(Kept { shelf: self.shelf(), config: self.config(), keys: self.keys() }))
+        Some(Arc::new(library::Kept {
+            shelf: self.shelf(),
+            config: self.config(),
+            keys: self.keys(),
+        }))
     }
 }
 
@@ -131,21 +141,74 @@ pub(super) fn told(config: &Config) -> Option<Told> {
     wanted.then(|| mpsc::channel(TOLD))
 }
 
-/// The doors that are open to programs.
+/// How long until a door that could not be opened is tried again.
+const OPEN_AGAIN: Duration = Duration::from_secs(5);
+
+/// The doors that are open to programs, or are tried until they are.
 #[derive(Default)]
-pub(super) struct Doors {
-    pub(super) http: Option<Door>,
-    pub(super) csta: Option<Door>,
+pub(super) struct Doors(Vec<Kept>);
+
+/// One of them.
+struct Kept {
+    /// Open by now.
+    door: Arc<Mutex<Option<Door>>>,
+    /// What opens it later.
+    later: Option<JoinHandle<()>>,
 }
 
 impl Doors {
+    /// Opens one. Calls do not hang on it: where its port is taken the start goes on, it is tried again until it opens, and an
+    /// alarm stands meanwhile. `name`: what it is; `section`: whose `listen` says where.
+    fn open(
+        &mut self,
+        (name, section, listen): (&'static str, &'static str, SocketAddr),
+        operator: &Arc<Operator>,
+        open: impl Fn() -> std::io::Result<Door> + Send + 'static,
+    ) {
+        let error = match open() {
+            Ok(opened) => {
+                tracing::info!("{name} on {}", opened.local());
+                let door = Arc::new(Mutex::new(Some(opened)));
+                return self.0.push(Kept { door, later: None });
+            }
+            Err(error) => error,
+        };
+        let detail = format!("[{section}] listen: {listen}");
+        tracing::error!(
+            "{name}: {listen}: {error}; end who has the port (ss -lnp), or correct [{section}] listen and start again; \
+             calls go on without, and it is tried again every {} s",
+            OPEN_AGAIN.as_secs()
+        );
+        let alarm =
+            |raised| Input::Alarm { what: AlarmWhat::ApiShut, raised, detail: detail.clone() };
+        operator.inputs().tell(alarm(true));
+        let over = alarm(false);
+        let (door, inputs) = (Arc::new(Mutex::new(None)), operator.inputs().clone());
+        let slot = door.clone();
+        let later = tokio::spawn(async move {
+            let opened = loop {
+                tokio::time::sleep(OPEN_AGAIN).await;
+                if let Ok(opened) = open() {
+                    break opened;
+                }
+            };
+            tracing::info!("{name} on {}", opened.local());
+            *slot.lock().expect("no holder panics") = Some(opened);
+            inputs.tell(over);
+        });
+        self.0.push(Kept { door, later: Some(later) });
+    }
+
     /// Ends streams and sessions, and waits a moment for the last answers.
     pub(super) async fn close(self) {
-        if let Some(http) = self.http {
-            http.stop().await;
-        }
-        if let Some(csta) = self.csta {
-            csta.stop().await;
+        for Kept { door, later } in self.0 {
+            if let Some(later) = later {
+                later.abort();
+            }
+            let open = door.lock().expect("no holder panics").take();
+            if let Some(open) = open {
+                open.stop().await;
+            }
         }
     }
 }
@@ -167,24 +230,23 @@ pub(super) fn start(
         runtime.spawn(hook::run(hook, feed.clone()));
     }
     let web: crate::api::Tls = Arc::new(move || tls.web());
-    let settings = |listen, connections: u32, secure: bool| Settings {
-        listen,
-        connections: connections as usize,
-        tls: secure.then(|| web.clone()),
+    let settings = |listen, connections: u32, secure: bool| {
+        let tls = secure.then(|| web.clone());
+        move || Settings { listen, connections: connections as usize, tls: tls.clone() }
     };
     let mut doors = Doors::default();
     if let Some(listen) = config.http.listen {
         let settings = settings(listen, config.http.connections, config.http.tls);
-        let server = crate::api::open(settings, operator.clone(), operator.tokens(), feed.clone());
-        let wrong = |e| format!("API: {listen}: {e}; correct [http] listen");
-        doors.http = Some(server.map_err(wrong)?);
+        let (exchange, feed) = (operator.clone(), feed.clone());
+        let open =
+            move || crate::api::open(settings(), exchange.clone(), exchange.tokens(), feed.clone());
+        doors.open(("API", "http", listen), &operator, open);
     }
     if let Some(listen) = config.csta.listen {
         let settings = settings(listen, config.csta.connections, config.csta.tls);
-        let tokens = operator.tokens();
-        let server = xml::open(settings, operator, tokens, feed);
-        let wrong = |e| format!("CSTA: {listen}: {e}; correct [csta] listen");
-        doors.csta = Some(server.map_err(wrong)?);
+        let exchange = operator.clone();
+        let open = move || xml::open(settings(), exchange.clone(), exchange.tokens(), feed.clone());
+        doors.open(("CSTA in XML", "csta", listen), &operator, open);
     }
     Ok(doors)
 }

@@ -454,12 +454,6 @@ pub(super) fn main(args: Serve) -> ExitCode {
     };
     let listening: Vec<String> = appliance.listening.iter().map(shown).collect();
     listening.iter().for_each(|at| tracing::info!("SIP on {at}"));
-    if let Some(http) = &appliance.doors.http {
-        tracing::info!("API on {}", http.local());
-    }
-    if let Some(csta) = &appliance.doors.csta {
-        tracing::info!("CSTA in XML on {}", csta.local());
-    }
     tracing::info!("Belfry {} is ready", env!("CARGO_PKG_VERSION"));
     notify::ready(&format!("SIP on {}", listening.join(", ")));
     let feeding = appliance.runtime.spawn(notify::feed(appliance.operator.clone()));

@@ -242,3 +242,32 @@ fn a_damaged_store() {
     serve.terminate();
     assert!(serve.ended(PATIENCE).is_some(), "it ends");
 }
+
+/// A port that programs are served at costs no call: the start goes on, says so, and has it when it is free.
+#[test]
+fn a_port_of_the_api_in_use() {
+    let mut taken = None;
+    let dir = folder(|_, text| {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let at = listener.local_addr().expect("it is bound");
+        *text = text.replace("level = \"error\"", "level = \"info\"");
+        text.push_str(&format!("[http]\nlisten = \"{at}\"\n"));
+        taken = Some(listener);
+    });
+    let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
+    command.arg("serve").arg("-c").arg(dir.path().join("belfry.toml"));
+    let mut serve = Running::start(&mut command, &dir.path().join("log"), "Rust");
+    let standing = || {
+        let asked = run(dir.path(), &["console", "--json", "-e", "show alarms"]);
+        let all: serde_json::Value = serde_json::from_str(&asked.printed).ok()?;
+        Some(all["standing"].to_string().contains("api_shut"))
+    };
+    let raised = wait_for(PATIENCE, || standing().filter(|stands| *stands));
+    assert!(raised.is_some(), "{}", serve.printed());
+    assert!(serve.printed().contains("correct [http] listen"), "{}", serve.printed());
+    drop(taken);
+    let over = wait_for(PATIENCE, || standing().filter(|stands| !*stands));
+    assert!(over.is_some() && serve.printed().contains("API on "), "{}", serve.printed());
+    serve.terminate();
+    assert!(serve.ended(PATIENCE).is_some(), "it ends");
+}

@@ -314,7 +314,8 @@ fn about(what: AlarmWhat, detail: &str) -> &str {
         | AlarmWhat::CheckInUnattended
         | AlarmWhat::AlarmUnheard
         | AlarmWhat::CampaignHeld
-        | AlarmWhat::SheetUnsent => detail,
+        | AlarmWhat::SheetUnsent
+        | AlarmWhat::ApiShut => detail,
         _ => "",
     }
 }

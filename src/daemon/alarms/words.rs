@@ -120,6 +120,12 @@ const ALL: &[(AlarmWhat, &str, &str, &str)] = {
             "show campaigns; show gateways",
         ),
         (
+            ApiShut,
+            "API 端口无法打开",
+            "The API, or CSTA, cannot be opened on its address.",
+            "ss -lnp; [http] listen; [csta] listen",
+        ),
+        (
             CasesFull,
             "未结案件过多，新报警无案件记录",
             "There are too many open cases: alarms are answered and have none.",

@@ -130,6 +130,7 @@ word! {
         CampaignHeld = "campaign_held": "A campaign that could call has had no free channel for a quarter of an hour.",
         SheetUnsent = "sheet_unsent": "A subscriber's sheet could not be sent to a resource.",
         FilesFaulty = "files_faulty": "The files have errors: they are not in force, or what is wrong in them does not work.",
+        ApiShut = "api_shut": "The API, or CSTA, cannot be opened on its address: no program is served there.",
         CasesFull = "cases_full": "There are too many open cases: alarms are answered and have none.",
         Tolls = "tolls": "An account makes more calls out, or dearer ones, than it may.",
     }
