@@ -204,7 +204,10 @@ impl Model {
             for waits in self.waits.values_mut().filter(|w| Self::is_waiting(w)) {
                 waits.favourite.take_if(|favourite| favourite == number);
             }
-            self.unserved(at);
+            // Who puts another out at its phone is there in the same moment, and may serve the same regions.
+            if cause != Cause::Displaced {
+                self.unserved(at);
+            }
         }
     }
 
@@ -226,6 +229,14 @@ impl Model {
             .map(|(call, _)| *call)
             .collect();
         for call in lost {
+            self.waits.get_mut(&call).expect("known").region = None;
+        }
+    }
+    /// The same of one caller.
+    fn unserved_one(&mut self, at: Time, call: CallId) {
+        let Some(it) = self.waits.get(&call).filter(|w| Self::is_waiting(w)) else { return };
+        let served = it.region.as_ref().is_none_or(|r| self.is_served(it.queue, r));
+        if !served && (it.favourite.is_none() || it.entered + SECOND * 10 <= at) {
             self.waits.get_mut(&call).expect("known").region = None;
         }
     }
@@ -334,7 +345,7 @@ impl Floor {
                 }
                 model.favourite_gone(call);
                 // Whoever serves its region in the next moment was not there when it began to wait again.
-                model.unserved(at);
+                model.unserved_one(at, call);
             }
             What::BackFailed { agent, .. } => {
                 let agent = model.staff.get_mut(&agent).expect("known");
