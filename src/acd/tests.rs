@@ -510,7 +510,9 @@ impl Floor {
                 }
             }
             Op::CalledBack(n, reached) => {
-                if let Some(call) = self.backs.get(n % self.backs.len().max(1)).copied() {
+                // One that was reached is no call-back any more: nobody says later that it was not.
+                let call = self.backs.get(n % self.backs.len().max(1)).copied();
+                if let Some(call) = call.filter(|call| self.model.waits.contains_key(call)) {
                     self.centre.called_back(now, call, reached);
                 }
             }
