@@ -96,6 +96,23 @@ fn text(message: &Message, name: Name) -> String {
     String::from_utf8_lossy(message.header(name).expect("a header")).into_owned()
 }
 
+/// An exchange with this configuration and plan.
+fn exchange(config: &str, plan: &[File], env: &LoadEnv) -> Switch {
+    let plan = Plan::load(plan, env).unwrap_or_else(|faults| panic!("{faults:#?}")).plan;
+    let setup = Setup {
+        config: Config::parse(config).unwrap_or_else(|faults| panic!("{faults:#?}")).0,
+        plan: Arc::new(plan),
+        listening: vec![(Transport::Udp, BELFRY.parse().expect("an address"))],
+        workers: 1,
+        last_fact: 0,
+        zone: TimeZone::UTC,
+        rng: Rng::from_seed(1),
+        keys: KeySource::from_seed([1; 32]),
+        fingerprint: None,
+    };
+    Switch::new(setup, Now { at: Time::ZERO, wall: Wall(0) })
+}
+
 impl Rig {
     fn new() -> Rig {
         let mut config = format!(
@@ -114,20 +131,8 @@ impl Rig {
         let env =
             LoadEnv { gateways: Some(names.collect()), zone: TimeZone::UTC, ..LoadEnv::default() };
         let file = File { path: "plan.toml", text: PLAN };
-        let plan = Plan::load(&[file], &env).unwrap_or_else(|faults| panic!("{faults:#?}")).plan;
-        let setup = Setup {
-            config: Config::parse(&config).unwrap_or_else(|faults| panic!("{faults:#?}")).0,
-            plan: Arc::new(plan),
-            listening: vec![(Transport::Udp, BELFRY.parse().expect("an address"))],
-            workers: 1,
-            last_fact: 0,
-            zone: TimeZone::UTC,
-            rng: Rng::from_seed(1),
-            keys: KeySource::from_seed([1; 32]),
-            fingerprint: None,
-        };
         let mut rig = Rig {
-            switch: Switch::new(setup, Now { at: Time::ZERO, wall: Wall(0) }),
+            switch: exchange(&config, &[file], &env),
             now: Time::ZERO,
             calls: 0,
             facts: 0,

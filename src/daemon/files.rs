@@ -158,13 +158,8 @@ impl From<&ConfigFile> for Source {
 /// A mark of what people have written: the configuration, its accounts and the dialplan. Another one: somebody has edited a file
 /// since. What programs write (designs of surveys, forms) is not in it.
 pub(super) fn mark(source: &Source, config: &Config) -> u64 {
-    let own = match source {
-        Source::Usual => Some(PathBuf::from(USUAL)),
-        Source::File(path) => Some(path.clone()),
-        Source::Text { .. } => None,
-    };
     let mut hasher = DefaultHasher::new();
-    for path in own.into_iter().chain([accounts::path(config)]) {
+    for path in source.path().into_iter().chain([accounts::path(config).as_path()]) {
         fs::read(path).ok().hash(&mut hasher);
     }
     let mut folders = vec![config.dialplan.dir.clone()];
@@ -706,7 +701,8 @@ fn designs(
     Ok(read)
 }
 
-/// What editors and copying programs put beside a file while they work (`.#care.toml`, `.care.toml.swp`) is none of the dialplan.
+/// What editors and copying programs put beside a file while they work (`.#care.toml`, `.care.toml.swp`), and folders such as
+/// `.git`, are none of the dialplan.
 fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
@@ -723,7 +719,8 @@ fn dialplan_files(
         path.extension()
             .is_some_and(|e| e.eq_ignore_ascii_case("toml") || e.eq_ignore_ascii_case("xml"))
     };
-    let own = |entry: fs::DirEntry| (!hidden(&entry)).then(|| dir.join(entry.file_name()));
+    let own =
+        |entry: fs::DirEntry| (!is_hidden(&entry.path())).then(|| dir.join(entry.file_name()));
     let mut paths: Vec<PathBuf> =
         entries.filter_map(|entry| own(entry.ok()?)).filter(is_plan).collect();
     paths.sort();
@@ -744,11 +741,6 @@ fn dialplan_files(
         }
     }
     if faults.is_empty() { Ok(texts) } else { Err(faults) }
-}
-
-/// What an editor leaves beside a file (`.#a.toml`, `.a.toml.swp`), and folders such as `.git`: no part of a dialplan.
-fn hidden(entry: &fs::DirEntry) -> bool {
-    is_hidden(Path::new(&entry.file_name()))
 }
 
 /// The XML files in folders of the dialplan's directory, for files of the directory to include. What
@@ -777,7 +769,7 @@ impl<'r> Below<'r> {
         let Ok(entries) = fs::read_dir(self.reads.at(dir)) else { return };
         let kind = |entry: fs::DirEntry| {
             let kind = entry.file_type().ok()?;
-            (!hidden(&entry)).then(|| (dir.join(entry.file_name()), kind))
+            (!is_hidden(&entry.path())).then(|| (dir.join(entry.file_name()), kind))
         };
         let mut entries: Vec<_> =
             entries.filter_map(|entry| kind(entry.ok()?)).take(MOST_ENTRIES).collect();

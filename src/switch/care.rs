@@ -70,9 +70,9 @@ use super::messages::MOST_BYTES;
 use super::sparing::Sparing;
 use super::{Level, Switch};
 
-/// A journal that has not taken a report for so long: the unit is told to try again.
 /// From the records of a start to the first offer of what they have open: by then the subscribers are known, too.
 const AFTER_START: Duration = Duration::from_secs(2);
+/// A journal that has not taken a report for so long: the unit is told to try again.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// After how many seconds it may.
 const RETRY_AFTER_S: &str = "5";

@@ -278,12 +278,7 @@ impl Switch {
         self.review_watchers(now);
         self.configure_centre(now);
         self.care.cases.set_terms(super::care::terms(&self.config));
-        self.configure_check_ins();
-        self.configure_silence(now);
-        self.configure_care_calls(now);
-        self.configure_campaigns();
-        self.configure_guard();
-        self.configure_plans();
+        self.configure_callers(now);
         self.keep_recordings();
         self.fact(now, FactKind::Reloaded { by: "console".into() });
     }

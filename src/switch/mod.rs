@@ -375,6 +375,11 @@ impl Switch {
         self.keep_recordings();
         self.configure_registrations(now);
         self.configure_centre(now);
+        self.configure_callers(now);
+    }
+
+    /// What Belfry calls people for by itself, and whom it lets in: at the start, and anew with each reload.
+    fn configure_callers(&mut self, now: Now) {
         self.configure_check_ins();
         self.configure_silence(now);
         self.configure_care_calls(now);

@@ -2,22 +2,18 @@
 #![allow(clippy::disallowed_methods, reason = "it measures")]
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Instant;
 
-use belfry::base::{Duration, Now, Rng, Time, Wall};
-use belfry::config::Config;
-use belfry::dialplan::{LoadEnv, Plan};
+use belfry::base::{Duration, Now, Time, Wall};
+use belfry::dialplan::LoadEnv;
 use belfry::sip::digest::{Algorithm, Computation};
 use belfry::sip::{Flow, Transport};
-use belfry::switch::{Input, Output, Setup, Switch};
+use belfry::switch::{Input, Output, Switch};
 use belfry::wire::sip::{Message, Name};
-use belfry::wire::srtp::KeySource;
 use jiff::tz::TimeZone;
 
-use super::counting::allocations;
+use super::{BELFRY, counting::allocations, exchange};
 
-const BELFRY: &str = "10.0.0.1:1020";
 /// From one refresh to the next: a hundred a second.
 const APART: Duration = Duration::from_millis(10);
 
@@ -48,20 +44,8 @@ impl Phones {
             config += &format!("[[phone]]\nnumber = \"{}\"\npassword = \"secret\"\n", 100_000 + n);
         }
         let env = LoadEnv { zone: TimeZone::UTC, ..LoadEnv::default() };
-        let plan = Plan::load(&[], &env).unwrap_or_else(|faults| panic!("{faults:#?}")).plan;
-        let setup = Setup {
-            config: Config::parse(&config).unwrap_or_else(|faults| panic!("{faults:#?}")).0,
-            plan: Arc::new(plan),
-            listening: vec![(Transport::Udp, BELFRY.parse().expect("an address"))],
-            workers: 1,
-            last_fact: 0,
-            zone: TimeZone::UTC,
-            rng: Rng::from_seed(1),
-            keys: KeySource::from_seed([1; 32]),
-            fingerprint: None,
-        };
         let mut phones = Phones {
-            switch: Switch::new(setup, Now { at: Time::ZERO, wall: Wall(0) }),
+            switch: exchange(&config, &[], &env),
             now: Time::ZERO,
             nonces: vec![String::new(); count],
             count: 0,
