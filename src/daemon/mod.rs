@@ -55,6 +55,7 @@ mod metrics;
 mod notify;
 mod orders;
 mod pages;
+mod plan_files;
 mod playback;
 mod recording_keys;
 mod recordings;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
-use super::files;
+use super::plan_files;
 use crate::engine::Clips;
 use crate::engine::clips::ClipFault;
 
@@ -62,7 +62,7 @@ impl Place {
             }
             return all;
         };
-        files::prompts_in(dir)
+        plan_files::prompts_in(dir)
     }
 
     /// The prompts themselves, with what cannot be played.

@@ -11,6 +11,9 @@
 //! A restart of Belfry ends whatever its forerunner left open, at the last moment at which that is known to have lived.
 //! What is open is plain data under a key, so that whoever keeps the sums can keep it beside them.
 
+mod kept;
+mod lines;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -610,60 +613,6 @@ impl Ledger {
         }
     }
 
-    fn line_begins(&mut self, at: i64, leg: LegId, gateway: &str, came_in: bool) {
-        let line = LineNow { gateway: gateway.into(), came_in, answered: false, since: at };
-        self.touched.insert(Key::Line(leg));
-        // Told twice, by a journal that was mended: it is one channel still.
-        if let Some(before) = self.lines.insert(leg, line) {
-            self.channel_free(&before.gateway);
-        }
-        let busy = self.busy.entry(gateway.into()).or_default();
-        *busy += 1;
-        let busy = *busy;
-        self.count(Kind::Trunk, gateway, at, M::MaxBusy, busy);
-    }
-
-    fn line_answered(&mut self, leg: LegId) {
-        if let Some(line) = self.lines.get_mut(&leg) {
-            line.answered = true;
-            self.touched.insert(Key::Line(leg));
-        }
-    }
-
-    fn channel_free(&mut self, gateway: &str) {
-        if let Some(busy) = self.busy.get_mut(gateway) {
-            *busy = busy.saturating_sub(1);
-        }
-    }
-
-    fn line_over(&mut self, at: i64, leg: LegId, talk_ms: u64, busy_ms: Option<u64>) {
-        let Some(line) = self.lines.remove(&leg) else { return };
-        self.touched.insert(Key::Line(leg));
-        self.channel_free(&line.gateway);
-        let way = if line.came_in { M::CallsIn } else { M::CallsOut };
-        self.count(Kind::Trunk, &line.gateway, at, way, 1);
-        if line.answered {
-            self.count(Kind::Trunk, &line.gateway, at, M::CallsAnswered, 1);
-            self.count(Kind::Trunk, &line.gateway, at, M::TalkMs, talk_ms);
-        }
-        let busy_ms = busy_ms.unwrap_or_else(|| span(line.since, at));
-        let began = at.saturating_sub_unsigned(busy_ms);
-        for (start, part) in split(at, busy_ms) {
-            self.count(Kind::Trunk, &line.gateway, start, M::BusyMs, part);
-            if start > began {
-                self.stood(start, &line.gateway);
-            }
-        }
-    }
-
-    /// A channel that has just become free was in use when this quarter began, and so were those that are so still: in a
-    /// quarter in which no line begins the most is what stands at its begin. Whichever ends first counts them all.
-    fn stood(&mut self, start: i64, gateway: &str) {
-        let others = self.lines.values().filter(|l| &*l.gateway == gateway && l.since <= start);
-        let most = others.count() as u64 + 1;
-        self.count(Kind::Trunk, gateway, start, M::MaxBusy, most);
-    }
-
     /// Each question by itself: the keys of two have no mean. Who was talked with at a phone and is no agent
     /// has no figures.
     fn surveyed(&mut self, at: i64, agent: &str, question: &str, key: &str) {
@@ -706,67 +655,6 @@ impl Ledger {
             self.line_over(at, leg, span(since, at), None);
         }
     }
-
-    /// Nobody keeps what is open.
-    pub fn forget_changes(&mut self) {
-        self.touched.clear();
-    }
-
-    /// What is open, as text under a key, as far as it has changed since this was asked last; `None`: it is
-    /// open no more.
-    pub fn changed(&mut self) -> Vec<(String, Option<String>)> {
-        let touched = std::mem::take(&mut self.touched);
-        let changed = touched.iter().map(|key| (name(key), self.text(key)));
-        changed.chain([("last".to_owned(), Some(self.last.to_string()))]).collect()
-    }
-
-    fn text(&self, key: &Key) -> Option<String> {
-        let text = match key {
-            Key::Agent(agent) => serde_json::to_string(self.agents.get(agent)?),
-            Key::Wait(call, queue) => {
-                serde_json::to_string(self.waits.get(&(*call, queue.clone()))?)
-            }
-            Key::Talk(call, agent) => {
-                serde_json::to_string(self.talks.get(&(*call, agent.clone()))?)
-            }
-            Key::Line(leg) => serde_json::to_string(self.lines.get(leg)?),
-        };
-        text.ok()
-    }
-
-    /// As [`Self::changed`] told it of another one. What cannot be read is left out.
-    pub fn restore<'a>(kept: impl Iterator<Item = (&'a str, &'a str)>) -> Ledger {
-        let mut ledger = Ledger::default();
-        for (key, text) in kept {
-            ledger.restore_one(key, text);
-        }
-        for line in ledger.lines.values() {
-            *ledger.busy.entry(line.gateway.clone()).or_default() += 1;
-        }
-        ledger
-    }
-
-    fn restore_one(&mut self, key: &str, text: &str) -> Option<()> {
-        let (kind, of) = key.split_once(' ').unwrap_or((key, ""));
-        let call = || of.split_once(' ').and_then(|(call, _)| call.parse::<CallId>().ok());
-        match kind {
-            "last" => self.last = text.parse().ok()?,
-            "agent" => _ = self.agents.insert(of.into(), serde_json::from_str(text).ok()?),
-            "wait" => {
-                let wait: WaitNow = serde_json::from_str(text).ok()?;
-                self.waits.insert((call()?, wait.queue.clone()), wait);
-            }
-            "talk" => {
-                let talk: TalkNow = serde_json::from_str(text).ok()?;
-                self.keep_talk((call()?, talk.agent.clone()), talk);
-            }
-            "line" => {
-                self.lines.insert(LegId(of.parse().ok()?), serde_json::from_str(text).ok()?);
-            }
-            _ => {}
-        }
-        Some(())
-    }
 }
 
 impl TalkNow {
@@ -795,15 +683,6 @@ impl TalkNow {
             let measured = began.zip(up_ms).and_then(|(from, to)| to.checked_sub(from));
             self.hold_ms += measured.unwrap_or_else(|| span(since, at));
         }
-    }
-}
-
-fn name(key: &Key) -> String {
-    match key {
-        Key::Agent(agent) => format!("agent {agent}"),
-        Key::Wait(call, queue) => format!("wait {call} {queue}"),
-        Key::Talk(call, agent) => format!("talk {call} {agent}"),
-        Key::Line(leg) => format!("line {}", leg.0),
     }
 }
 
