@@ -491,8 +491,8 @@ section! {
         /// How much may wait in the journal for a database that is away; beyond it new calls are
         /// refused with 503, and calls in being go on.
         max_backlog: Size = "\"2 GiB\"" in ["\"16 MiB\"", "\"1 TiB\""], restart;
-        /// How long records of calls are kept, with their legs and events, by the day on which they began. Then
-        /// they go, an hour's at a time, those of the care line's cases and of campaigns' attempts with the others; and so do
+        /// How long records of calls are kept, with their legs and events, by the day on which they began; those
+        /// of a case that is open stay until it is closed, without their events. Then they go, an hour's at a time, those of the care line's cases and of campaigns' attempts with the others; and so do
         /// its check-ins, calls on a schedule and notices. Figures of before stay, by days instead of quarters of an hour,
         /// and so do surveys' answers and scores; cases have `[care] keep`.
         keep: Period = "\"24 months\"", live;

@@ -221,6 +221,8 @@ struct OpenCase {
     no_call: Option<i64>,
     protocol: Option<String>,
     call: Option<String>,
+    /// The records of its last call's time are there.
+    recorded: bool,
     line: Option<String>,
     check_in: bool,
 }
@@ -239,14 +241,16 @@ from_row!(OpenCase {
     protocol,
     line,
     check_in,
+    recorded,
     call
 });
 
 impl OpenCase {
     /// It, and whether somebody has talked with its home after its last alarm.
     fn into_case(self) -> (Case, bool) {
-        // Somebody talked in its last call, and nothing says how that ended: it broke off with the process.
-        let cut = self.call.is_some() && self.line.is_none();
+        // Somebody talked in its last call, and nothing says how that ended: it broke off with the process. Where the records
+        // of its time are gone nothing could say so; that somebody talked stands.
+        let cut = self.call.is_some() && self.recorded && self.line.is_none();
         let talked = self.is_talked() && !cut;
         let mut case = Case::kept(self.id.unsigned_abs(), self.account);
         case.unit = self.unit;
@@ -309,6 +313,8 @@ impl Records {
                       ORDER BY protocol IN ('voice', 'unknown', 'centre'), id DESC LIMIT 1) \
                       AS protocol, \
                       (SELECT value FROM call_fields WHERE call = cases.call AND name = 'line') AS line, \
+                      (EXISTS (SELECT 1 FROM calls WHERE calls.call = cases.call) \
+                      OR coalesce(talked >= (SELECT min(begun) FROM calls), 1)) AS recorded, \
                       EXISTS (SELECT 1 FROM check_ins WHERE task = cases.id AND state = 'missed') AS check_in \
                       FROM cases WHERE closed IS NULL ORDER BY id";
         let rows = sqlx::query_as::<_, OpenCase>(select).fetch_all(&self.pool).await;

@@ -12,6 +12,8 @@
 //! So at most an hour's records go in [`WINDOW`], 24 times as fast as they came: a clock that stands a year ahead
 //! for an hour costs a day of the oldest records, and not the year's. What is removed here: `events`, `calls`, `legs`,
 //! `call_fields`, `wrap_ups`, text messages that are over, campaigns' attempts, and rows of recordings whose file is gone.
+//! However old they are there stay the calls of an open case, with their legs and fields: by how its last call's line ended a start
+//! knows whether its home is to be called. Their events go, for those go in their order.
 //! What stays: figures ([`super::roll_up`] makes days of them), surveys, scores, campaigns' lists and subscribers. The file does not shrink; its room is used again.
 
 mod care;
@@ -36,6 +38,15 @@ const STEP: Duration = Duration::from_secs(1);
 const WINDOW: Duration = Duration::from_secs(150);
 /// What may go in a window, milliseconds of the calendar.
 const HOUR: i64 = 3_600_000;
+
+/// Of calls those that belong to no case that is open.
+macro_rules! of_no_open_case {
+    () => {
+        " AND calls.call NOT IN (SELECT own.call FROM cases JOIN call_fields AS own ON own.name = 'case' \
+         AND own.value = CAST(cases.id AS TEXT) WHERE cases.closed IS NULL \
+         UNION SELECT cases.call FROM cases WHERE cases.closed IS NULL AND cases.call IS NOT NULL) "
+    };
+}
 
 /// The first moments that are kept, milliseconds since 1970.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -116,7 +127,11 @@ async fn cuts(database: &mut Database, kept: Kept) -> Result<Cuts, Trouble> {
 async fn oldest(database: &mut Database) -> Result<Option<i64>, Trouble> {
     const OF_FACTS: &str =
         "SELECT wall FROM events WHERE id < (SELECT max(id) FROM events) - ? ORDER BY id LIMIT 1";
-    const OF_CALLS: &str = "SELECT begun FROM calls WHERE ended IS NOT NULL ORDER BY begun LIMIT 1";
+    const OF_CALLS: &str = concat!(
+        "SELECT begun FROM calls WHERE ended IS NOT NULL",
+        of_no_open_case!(),
+        "ORDER BY begun LIMIT 1"
+    );
     let facts = sqlx::query_scalar(OF_FACTS).bind(SPARED);
     let facts = facts.fetch_optional(&mut database.connection).await;
     let fact: Option<i64> = facts.map_err(|error| database.sort(&error))?;
@@ -131,8 +146,11 @@ const OF_FACTS: &str = "DELETE FROM events WHERE id < (SELECT max(id) FROM event
      (SELECT min(id) FROM (SELECT id, wall FROM events ORDER BY id LIMIT ?2) WHERE wall >= ?1), \
      (SELECT max(id) + 1 FROM (SELECT id FROM events ORDER BY id LIMIT ?2)))";
 /// The calls that go.
-const CALLS: &str =
-    "SELECT call FROM calls WHERE begun < ?1 AND ended IS NOT NULL ORDER BY begun LIMIT ?2";
+const CALLS: &str = concat!(
+    "SELECT call FROM calls WHERE begun < ?1 AND ended IS NOT NULL",
+    of_no_open_case!(),
+    "ORDER BY begun LIMIT ?2"
+);
 /// Messages are numbered as they come.
 const OF_MESSAGES: &str = "DELETE FROM messages WHERE id IN (SELECT id FROM \
      (SELECT id, ended FROM messages ORDER BY id LIMIT ?2) WHERE ended < ?1)";
@@ -400,6 +418,36 @@ mod tests {
         let ids: String =
             sqlx::query_scalar(select).fetch_one(&mut database.connection).await.unwrap();
         assert_eq!(ids, "1,3");
+    }
+
+    /// However old a case is that is open, how the line of its call ended is known: without it each start would take that for
+    /// one that broke off, and call the home. Those that are not its go, and it holds up none.
+    #[tokio::test]
+    async fn the_calls_of_an_open_case_stay_until_it_is_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut database = filled(&dir.path().join("belfry.db"), 100).await;
+        for own in [
+            "INSERT INTO cases (id, account, unit, opened, need, priority, place, call) VALUES (7, 'u', 'u', 1, 'fall', 0, '', 'call-0')",
+            "INSERT INTO cases (id, account, unit, opened, need, priority, place, call, closed) VALUES (8, 'v', 'v', 1, 'fall', 0, '', 'call-2', 5)",
+            "UPDATE call_fields SET name = 'line', value = 'normal' WHERE call = 'call-0'",
+            "UPDATE call_fields SET name = 'case', value = '7' WHERE call = 'call-1'",
+            "UPDATE call_fields SET name = 'case', value = '8' WHERE call = 'call-2'",
+        ] {
+            sqlx::query(own).execute(&mut database.connection).await.unwrap();
+        }
+        turns(&mut database, all(NOW + 1), 400).await;
+        let select = "SELECT group_concat(call) FROM (SELECT call FROM calls ORDER BY begun)";
+        let calls: String =
+            sqlx::query_scalar(select).fetch_one(&mut database.connection).await.unwrap();
+        assert_eq!(
+            calls, "call-0,call-1,call-3",
+            "the open case's two, and the call that is not over"
+        );
+        assert_eq!(counts(&mut database).await[2..4], [3, 3], "with their legs and fields");
+        let close = sqlx::query("UPDATE cases SET closed = 1 WHERE id = 7");
+        close.execute(&mut database.connection).await.unwrap();
+        turns(&mut database, all(NOW + 1), 40).await;
+        assert_eq!(counts(&mut database).await[1], 1);
     }
 
     /// A clock that stands a year ahead for an hour must not cost the year's cases.

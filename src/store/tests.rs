@@ -1112,6 +1112,15 @@ fn open_cases_are_there_after_a_restart() {
         let insert = "INSERT INTO subscribers (number, name, region, since, body) VALUES ('79', '', '', 0, '{}')";
         sqlx::query(insert).execute(&mut writer).await.unwrap();
         assert_eq!(records.kept_cases().await.unwrap().seen, [("79".to_owned(), Wall(5))]);
+        // Calls of a later day are known, and of that one nothing: its records are gone, and what it was stands.
+        let record = "INSERT INTO calls (call, begun, caller, caller_name, dialled, context) VALUES (?, ?, '1', '', '2', 'c')";
+        for (n, begun, talked) in [(50, 1_000, true), (8, 0, false)] {
+            let insert = sqlx::query(record).bind(call(n).to_string()).bind(begun);
+            insert.execute(&mut writer).await.unwrap();
+            let all = records.kept_cases().await.unwrap().cases;
+            let own = all.iter().find(|(case, _)| case.id == 101).expect("it is open");
+            assert_eq!(own.1, talked, "call {n}");
+        }
         // A closed case's plan is over.
         let [(1, plan, events)] = &kept.plans[..] else { panic!("{:?}", kept.plans) };
         assert_eq!((plan.as_str(), events.len()), ("fall", 2));
