@@ -81,6 +81,11 @@ impl Places {
         let written = |key| self.0.get(&(section, key)).copied();
         written(key).or_else(|| written("")).unwrap_or(At { line: 1, column: 1 })
     }
+
+    /// Whether the text says anything in a section.
+    pub(super) fn has(&self, section: &'static str) -> bool {
+        self.0.keys().any(|(own, key)| *own == section && !key.is_empty())
+    }
 }
 
 impl PartialEq for Places {

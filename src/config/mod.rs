@@ -378,6 +378,11 @@ impl Config {
         self.places.of(section, key)
     }
 
+    /// Whether the text says anything in a section.
+    pub fn is_written(&self, section: &'static str) -> bool {
+        self.places.has(section)
+    }
+
     /// The phone with that number.
     pub fn phone(&self, number: &str) -> Option<&Phone> {
         self.phones.get(*self.by_number.get(number)?)

@@ -3,7 +3,7 @@
 use super::clock::Clock;
 use super::files::Fault;
 use crate::base::{Now, Wall};
-use crate::config::Config;
+use crate::config::{At, Config, PlanStep};
 use crate::dialplan::{Entry, Plan, may_reach_somebody};
 use crate::switch::care::MOST_DUTY_PHONES;
 
@@ -16,6 +16,7 @@ pub(super) fn faults(config: &Config, plan: &Plan, name: &str) -> Vec<Fault> {
     let mut faults = unanswered(config, plan, name);
     faults.extend(nobody_on_duty(config, plan, name));
     faults.extend(home_not_called(config, plan, name));
+    faults.extend(people_not_called(config, plan, name));
     faults
 }
 
@@ -33,18 +34,89 @@ fn used_by(config: &Config) -> Option<&'static str> {
 /// A home with which nobody has talked is called: what does it hear?
 fn home_not_called(config: &Config, plan: &Plan, name: &str) -> Option<Fault> {
     let key = used_by(config).filter(|_| config.care.call_out > 0)?;
-    if plan.has_context("care-unit") {
-        return None;
-    }
-    let what = "[care] call_out: the dialplan has no context 'care-unit': no home is called whose alarm nobody has heard";
+    // Whom Belfry calls sees the number that he would call himself.
+    let care = &config.care;
+    let bell = care.bells.iter().flatten().next().map(ToString::to_string);
+    let shown = bell.or_else(|| Some(care.call.as_ref().or(care.number.as_ref())?.to_string()));
+    let shown = shown.unwrap_or_default();
+    let what = match plan.has_context("care-unit") {
+        false => {
+            "the dialplan has no context 'care-unit': no home is called whose alarm nobody has heard"
+        }
+        true if is_reached(plan, &shown, &["care-unit"]) => return None,
+        true => {
+            "a home that is called comes to nobody: the context 'care-unit' leads to no queue and no phone, or waits for a key"
+        }
+    };
     let remedy = "add a route with `context = \"care-unit\"`, as in the sample's care-full.toml, or write call_out = 0";
-    Some(fault(config, name, key, (what.into(), remedy.into())))
+    Some(fault(config, name, key, (format!("[care] call_out: {what}"), remedy.into())))
+}
+
+/// Who has not checked in is reminded, and contacts are called; a plan calls people: what do they hear? Check-ins come with
+/// subscribers, whom files do not name: a house has them that writes of them.
+fn people_not_called(config: &Config, plan: &Plan, name: &str) -> Vec<Fault> {
+    let own = &config.check_in;
+    let has_check_ins = used_by(config).is_some()
+        && (config.is_written("check_in")
+            || plan.checks_in()
+            || plan.has_context("care-reminder")
+            || plan.has_context("care-contact"));
+    let (reminds, escalates) = (own.reminders > 0, !own.escalate.is_zero());
+    let lacks = |context: &str, called: bool| called && !plan.has_context(context);
+    let route = |context: &str| {
+        format!("add a route with `context = \"{context}\"`, as in the sample's care-full.toml")
+    };
+    let mut faults = Vec::new();
+    let mut add = |at: At, what: String, remedy: String| {
+        let (line, column) = (at.line, at.column);
+        faults.push(Fault { file: name.into(), line, column, error: false, what, remedy });
+    };
+    if has_check_ins && lacks("care-reminder", reminds) {
+        let what = "[check_in] reminders: the dialplan has no context 'care-reminder': who has not checked in is not reminded";
+        let remedy = format!("{}, or write reminders = 0", route("care-reminder"));
+        add(config.place("check_in", "reminders"), what.into(), remedy);
+    }
+    if has_check_ins && lacks("care-contact", escalates) {
+        let what = "[check_in] escalate: the dialplan has no context 'care-contact': no contact is called for who has not checked in";
+        let remedy = format!("{}, or write escalate = \"0 s\"", route("care-contact"));
+        add(config.place("check_in", "escalate"), what.into(), remedy);
+    }
+    let calls = |step: &&PlanStep| step.call.as_ref().is_some_and(|who| !who.is_empty());
+    if let Some(step) = config.plan_steps.iter().find(calls)
+        && lacks("care-plan", true)
+    {
+        let what = format!(
+            "plan \"{}\", step \"{}\": the dialplan has no context 'care-plan': a plan calls nobody",
+            step.plan, step.name
+        );
+        add(step.at, what, route("care-plan"));
+    }
+    faults
 }
 
 fn fault(config: &Config, name: &str, key: &'static str, said: (String, String)) -> Fault {
     let at = config.place("care", key);
     let (what, remedy) = said;
     Fault { file: name.into(), line: at.line, column: at.column, error: false, what, remedy }
+}
+
+/// Whether an alarm's call to `number` may come to somebody, at any hour, in one of these contexts.
+fn is_reached(plan: &Plan, number: &str, contexts: &[&str]) -> bool {
+    let now = Clock::start().now();
+    let reached = |context: &&str, hour: i64| {
+        let variables = [("case", "1"), ("case_need", "personal"), ("case_priority", "0")];
+        let entry = Entry {
+            context: (*context).into(),
+            to: number.to_owned(),
+            from: "13800138000".into(),
+            call_id: "check".into(),
+            variables: variables.map(|(name, value)| (name.into(), value.into())).into(),
+            ..Entry::default()
+        };
+        let wall = Wall(now.wall.0.saturating_add(hour * HOUR_MS));
+        may_reach_somebody(plan, &entry, Now { wall, ..now })
+    };
+    HOURS.iter().all(|hour| contexts.iter().any(|context| reached(context, *hour)))
 }
 
 /// Numbers of the care line at which an alarm's call comes to nobody.
@@ -61,33 +133,19 @@ fn unanswered(config: &Config, plan: &Plan, name: &str) -> Vec<Fault> {
     let others = [("number", &care.number), ("call", &care.call)];
     let others =
         others.iter().filter_map(|(key, own)| Some((*key, own.as_ref()?.to_string(), &all)));
-    let now = Clock::start().now();
-    let in_vain = |contexts: &[&str], number: &str| {
-        let reached = |context: &&str, hour: i64| {
-            let variables = [("case", "1"), ("case_need", "personal"), ("case_priority", "0")];
-            let entry = Entry {
-                context: (*context).into(),
-                to: number.to_owned(),
-                from: "13800138000".into(),
-                call_id: "check".into(),
-                variables: variables.map(|(name, value)| (name.into(), value.into())).into(),
-                ..Entry::default()
-            };
-            let wall = Wall(now.wall.0.saturating_add(hour * HOUR_MS));
-            may_reach_somebody(plan, &entry, Now { wall, ..now })
-        };
-        HOURS.iter().any(|hour| !contexts.iter().any(|context| reached(context, *hour)))
-    };
+    let in_vain = |contexts: &[&str], number: &str| !is_reached(plan, number, contexts);
     let wrong = bells.chain(others).filter(|(_, number, contexts)| in_vain(contexts, number));
     let said = |(key, number, contexts): (&'static str, String, &Vec<&str>)| {
         let mut contexts = contexts.clone();
         contexts.sort_unstable();
         contexts.dedup();
         let what = format!(
-            "[care] {key}: an alarm that calls {number} comes to nobody: the dialplan refuses it, or has no route for it (context {})",
+            "[care] {key}: an alarm that calls {number} comes to nobody: the dialplan refuses it, has no route for it, or waits for a key \
+             that who is in need does not press (context {})",
             contexts.join(", ")
         );
-        let remedy = "let the route of alarms take every call with a case: when = { var = { case = \"/.+/\" } }, without `to`";
+        let remedy = "let the route of alarms take every call with a case: when = { var = { case = \"/.+/\" } }, without `to`; and a \
+                      menu lead on without a key: [menu.NAME.on] else = …";
         fault(config, name, key, (what, remedy.into()))
     };
     // Nothing can come to where no context is.
@@ -197,5 +255,61 @@ mod tests {
         assert!(said.len() == 1 && said[0].contains("no context 'care-unit'"), "{said:?}");
         let never = format!("{care}call_out = 0\n");
         assert_eq!(told(&never, &format!("# no unit\n{plan}")), Vec::<String>::new());
+    }
+
+    /// Who has fallen presses no key: a menu that leads nowhere without one is no way to a person.
+    #[test]
+    fn a_person_behind_a_key_alone_is_nobody() {
+        let care = "[care]\nbells = [\"8009000\"]\nphones = [\"1001\"]\n";
+        let asks = route("gateway", "", "{ menu = \"ask\" }");
+        let menu = |on: &str| {
+            format!(
+                "[menu.ask]\nprompt = \"care/menu\"\n{on}[menu.ask.keys]\n1 = {{ queue = \"care\" }}\n"
+            )
+        };
+        let said = told(care, &format!("{asks}{}", menu("")));
+        assert!(said.len() == 1 && said[0].contains("calls 8009000 comes to nobody"), "{said:?}");
+        assert!(said[0].contains("[menu.NAME.on] else"), "{said:?}");
+        let leads_on = menu("on = { else = [{ queue = \"care\" }] }\n");
+        assert_eq!(told(care, &format!("{asks}{leads_on}")), Vec::<String>::new());
+        let behind = route("gateway", "", "{ menu = \"ask\" }, { dial = { phones = \"1001\" } }");
+        assert_eq!(told(care, &format!("{behind}{}", menu(""))), Vec::<String>::new());
+        // A home that is called is asked as well.
+        let all = route("gateway", "", "{ queue = \"care\" }");
+        let unit = route("care-unit", "", "{ menu = \"ask\" }");
+        let said = told(care, &format!("# no unit\n{all}{unit}{}", menu("")));
+        assert!(
+            said.len() == 1 && said[0].contains("a home that is called comes to nobody"),
+            "{said:?}"
+        );
+    }
+
+    /// Whoever writes of check-ins and plans has people called: they are to hear something.
+    #[test]
+    fn calls_without_a_context_are_told() {
+        let care = "[care]\nbells = [\"8009000\"]\nphones = [\"1001\"]\n";
+        let all = route("gateway", "", "{ queue = \"care\" }");
+        let check_ins = format!("{care}[check_in]\nescalate = \"10 min\"\n");
+        let said = told(&check_ins, &all);
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said[0].contains("no context 'care-reminder'"), "{said:?}");
+        assert!(
+            said[1].starts_with("belfry.toml:13:") && said[1].contains("'care-contact'"),
+            "{said:?}"
+        );
+        let contexts =
+            ["care-reminder", "care-contact"].map(|own| route(own, "", "{ accept = {} }"));
+        assert_eq!(told(&check_ins, &format!("{all}{}", contexts.concat())), Vec::<String>::new());
+        let none = format!("{care}[check_in]\nreminders = 0\n");
+        assert_eq!(told(&none, &all), Vec::<String>::new());
+        let by_key = route("gateway", "", "{ check-in = {} }, { queue = \"care\" }");
+        assert_eq!(told(care, &by_key).len(), 1, "the step alone says that there are some");
+        let plan = format!(
+            "{care}[[plan]]\nname = \"bell\"\nstart = \"alarm\"\n[[plan_step]]\nplan = \"bell\"\nname = \"contacts\"\ncall = [\"contacts\"]\n"
+        );
+        let said = told(&plan, &all);
+        assert!(said.len() == 1 && said[0].contains("no context 'care-plan'"), "{said:?}");
+        let there = route("care-plan", "", "{ accept = {} }");
+        assert_eq!(told(&plan, &format!("{all}{there}")), Vec::<String>::new());
     }
 }

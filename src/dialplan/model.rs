@@ -94,6 +94,10 @@ impl Plan {
         }
         Some(entered)
     }
+    /// Whether any step takes a caller's report of a check-in.
+    pub fn checks_in(&self) -> bool {
+        self.blocks.iter().flatten().any(|step| matches!(step.op, Op::CheckIn))
+    }
     /// The surveys, each with its questions' names.
     pub fn surveys(&self) -> impl Iterator<Item = (&str, Vec<&str>)> {
         self.surveys.iter().map(|(name, survey)| {

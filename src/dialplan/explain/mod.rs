@@ -41,9 +41,12 @@ pub struct Explanation {
     pub tried: Vec<TriedRoute>,
     /// What is done, in order.
     pub steps: Vec<Line>,
-    /// Where its steps lead.
+    /// Where its steps lead by themselves.
     #[serde(skip)]
     ways: Ways,
+    /// Where they lead whoever presses a key.
+    #[serde(skip)]
+    by_key: Ways,
 }
 
 /// Where steps lead, those of all branches.
@@ -59,15 +62,22 @@ struct Ways {
 
 /// Whether a call may come to a gateway. `false`: surely not, whatever its conditions come to.
 pub fn may_go_out(plan: &Plan, entry: &Entry, now: Now) -> bool {
-    may_lead(plan, entry, now, |ways| ways.out)
+    may_lead(plan, entry, now, |told| vec![&told.ways, &told.by_key], |ways| ways.out)
 }
 
-/// Whether a call may come to a person, or wait for one. `false`: surely not.
+/// Whether a call may come to a person, or wait for one, though its caller presses no key: who has fallen, or is a terminal
+/// without keys, presses none. `false`: surely not.
 pub fn may_reach_somebody(plan: &Plan, entry: &Entry, now: Now) -> bool {
-    may_lead(plan, entry, now, |ways| ways.out || ways.person)
+    may_lead(plan, entry, now, |told| vec![&told.ways], |ways| ways.out || ways.person)
 }
 
-fn may_lead(plan: &Plan, entry: &Entry, now: Now, is: fn(&Ways) -> bool) -> bool {
+fn may_lead(
+    plan: &Plan,
+    entry: &Entry,
+    now: Now,
+    of: fn(&Explanation) -> Vec<&Ways>,
+    is: fn(&Ways) -> bool,
+) -> bool {
     let mut left = vec![(entry.to.clone(), entry.context.clone())];
     let mut seen = BTreeSet::new();
     while let Some((to, context)) = left.pop() {
@@ -75,10 +85,14 @@ fn may_lead(plan: &Plan, entry: &Entry, now: Now, is: fn(&Ways) -> bool) -> bool
             continue;
         }
         let told = explain(plan, &Entry { to, context, ..entry.clone() }, now);
-        if is(&told.ways) || told.steps.len() >= MAX_LINES || seen.len() > MAX_SENT {
+        let ways = of(&told);
+        if ways.iter().any(|ways| is(ways))
+            || told.steps.len() >= MAX_LINES
+            || seen.len() > MAX_SENT
+        {
             return true;
         }
-        left.extend(told.ways.sent);
+        left.extend(ways.into_iter().flat_map(|ways| ways.sent.clone()));
     }
     false
 }
@@ -139,9 +153,10 @@ pub(super) fn said(plan: &Plan, interp: &Interp, captures: Option<&[String]>, op
         tried: Vec::new(),
         steps: Vec::new(),
         ways: Ways::default(),
+        by_key: Ways::default(),
     };
     let (out, menus, set) = (&mut out, Vec::new(), BTreeMap::new());
-    Teller { plan, view: &view, out, menus, set }.words(op)
+    Teller { plan, view: &view, out, menus, set, pressed: false }.words(op)
 }
 
 /// Says what a call would do.
@@ -158,6 +173,7 @@ pub fn explain(plan: &Plan, entry: &Entry, now: Now) -> Explanation {
         tried: Vec::new(),
         steps: Vec::new(),
         ways: Ways::default(),
+        by_key: Ways::default(),
     };
     let Some(found) = found else { return out };
     for tried in found.tried {
@@ -169,7 +185,7 @@ pub fn explain(plan: &Plan, entry: &Entry, now: Now) -> Explanation {
     for todo in found.todo {
         let view = View::new(&interp, plan, todo.captures.as_deref());
         let (out, menus) = (&mut out, Vec::new());
-        let mut teller = Teller { plan, view: &view, out, menus, set };
+        let mut teller = Teller { plan, view: &view, out, menus, set, pressed: false };
         teller.block(todo.block, 0);
         set = teller.set;
     }
@@ -181,7 +197,7 @@ pub fn explain(plan: &Plan, entry: &Entry, now: Now) -> Explanation {
             place: String::new(),
         });
         let (out, menus, set) = (&mut out, Vec::new(), set.clone());
-        Teller { plan, view: &view, out, menus, set }.block(block, 1);
+        Teller { plan, view: &view, out, menus, set, pressed: false }.block(block, 1);
     }
     out
 }
@@ -213,6 +229,8 @@ struct Teller<'a> {
     menus: Vec<String>,
     /// What the steps told so far have set.
     set: BTreeMap<String, String>,
+    /// A key of a menu leads here.
+    pressed: bool,
 }
 
 impl Teller<'_> {
@@ -236,7 +254,7 @@ impl Teller<'_> {
     /// A branch with its heading; one without steps goes on.
     fn branch(&mut self, heading: &str, block: BlockId, depth: usize) {
         if depth > MAX_DEPTH {
-            self.out.ways.out = true;
+            self.ways_so_far().out = true;
             return self.line(depth, format!("{heading} …"), String::new());
         }
         let empty = self.plan.block(block).is_empty();
@@ -285,12 +303,18 @@ impl Teller<'_> {
         }
     }
 
+    /// Where what is told now leads.
+    fn ways_so_far(&mut self) -> &mut Ways {
+        if self.pressed { &mut self.out.by_key } else { &mut self.out.ways }
+    }
+
     /// Whether a step leads to a person, or out of the plan.
     fn ways(&mut self, op: &Op, depth: usize) {
         match op {
             Op::Dial(op) => {
-                self.out.ways.person = true;
-                self.out.ways.out |= match &op.groups {
+                let ways = self.ways_so_far();
+                ways.person = true;
+                ways.out |= match &op.groups {
                     Groups::Text(_) => true,
                     Groups::Fixed(groups) => {
                         let gateway = |to: &TargetOp| matches!(to, TargetOp::Gateway { .. });
@@ -298,14 +322,14 @@ impl Teller<'_> {
                     }
                 };
             }
-            Op::Queue(_) | Op::Conference(_) => self.out.ways.person = true,
-            Op::Call { .. } => self.out.ways.person |= depth >= MAX_DEPTH,
-            Op::Goto { .. } => self.out.ways.out = true,
+            Op::Queue(_) | Op::Conference(_) => self.ways_so_far().person = true,
+            Op::Call { .. } => self.ways_so_far().person |= depth >= MAX_DEPTH,
+            Op::Goto { .. } => self.ways_so_far().out = true,
             Op::Transfer { number, context } | Op::Extension { number, context } => {
                 let own = || self.out.context.clone();
                 let context = context.as_ref().map_or_else(own, |context| self.text(context));
                 let to = (self.text(number), context);
-                self.out.ways.sent.push(to);
+                self.ways_so_far().sent.push(to);
             }
             _ => {}
         }
@@ -371,15 +395,17 @@ impl Teller<'_> {
             format!("play {prompt}, wait {} for a key, {tries}", seconds(menu.first_ms)),
             String::new(),
         );
+        let before = std::mem::replace(&mut self.pressed, true);
         for entry in &menu.entries {
             self.branch(&format!("key {}:", entry.keys.source()), entry.block, depth);
         }
         if let Some((pattern, context)) = &menu.direct_dial {
-            self.out.ways.person = true;
+            self.ways_so_far().person = true;
             let text =
                 format!("a number like {}: to context '{}'", pattern.source(), self.text(context));
             self.line(depth, text, String::new());
         }
+        self.pressed = before;
         self.branches(&menu.on, depth);
     }
 
