@@ -86,18 +86,12 @@ pub enum Way {
     Call,
     /// The unit's own sign that it lives.
     Heartbeat,
-    /// A person at the centre said so.
-    Person,
 }
 
 impl Way {
     /// All, with their words.
-    pub const ALL: [(Way, &'static str); 4] = [
-        (Way::Bell, "bell"),
-        (Way::Call, "call"),
-        (Way::Heartbeat, "heartbeat"),
-        (Way::Person, "person"),
-    ];
+    pub const ALL: [(Way, &'static str); 3] =
+        [(Way::Bell, "bell"), (Way::Call, "call"), (Way::Heartbeat, "heartbeat")];
     /// Its word.
     pub fn as_str(self) -> &'static str {
         Way::ALL[self as usize].1
@@ -108,7 +102,7 @@ impl Way {
     }
 }
 
-/// Which ways count for a subscriber. A person's word always does.
+/// Which ways count for a subscriber. A person's word is none of them: it closes the case, and with that what was missed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ways(u8);
 
@@ -118,7 +112,7 @@ impl Ways {
 
     /// Whether one counts.
     pub fn has(self, way: Way) -> bool {
-        way == Way::Person || self.0 & (1 << way as u8) != 0
+        self.0 & (1 << way as u8) != 0
     }
 
     /// `bell call heartbeat`.
@@ -126,10 +120,10 @@ impl Ways {
         let mut ways = 0;
         for word in words(text) {
             match Way::named(&word.to_ascii_lowercase()) {
-                Some(Way::Person) | None => {
+                Some(way) => ways |= 1 << way as u8,
+                None => {
                     return Err(format!("'{word}' is no way: write bell, call, heartbeat"));
                 }
-                Some(way) => ways |= 1 << way as u8,
             }
         }
         Ok(if ways == 0 { Ways::USUAL } else { Ways(ways) })

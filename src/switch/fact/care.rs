@@ -144,7 +144,7 @@ pub enum CareFact {
         due: i64,
         /// Up to when all is settled.
         settled: i64,
-        /// How: `bell`, `call`, `heartbeat`, `person`.
+        /// How: `bell`, `call`, `heartbeat`.
         by: String,
         /// It was missed before.
         #[serde(default)]
