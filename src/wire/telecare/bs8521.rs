@@ -13,13 +13,17 @@
 //!   centre
 //! ```
 //!
-//! Over the speech path two check digits follow; what they are a sum of stands in no source that we
-//! have, so that they are taken and not checked: a wrong digit is found by asking twice.
+//! Over the speech path two check digits follow; what they are a sum of, and whether they are digits or
+//! letters, stands in no source that we have: they are taken whatever they are and not checked. A message
+//! of another length, or with a letter among its data, is none and is asked for anew; a digit that was heard
+//! wrong is not found, and a person has the alarm under the number that came.
 
 use core::fmt;
 
 /// Digits of an alarm.
 pub const DIGITS: usize = 24;
+/// Those, and the two that check them.
+const WITH_CHECK: usize = DIGITS + 2;
 
 /// Who speaks (`C`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,10 +80,10 @@ pub enum NoAlarm {
 impl Alarm {
     /// Reads the digits between `A` and `#`.
     pub fn read(text: &str) -> Result<Alarm, NoAlarm> {
-        if let Some(at) = text.bytes().position(|b| !b.is_ascii_digit()) {
+        if let Some(at) = text.bytes().take(DIGITS).position(|b| !b.is_ascii_digit()) {
             return Err(NoAlarm::NotDigit(at));
         }
-        if !matches!(text.len(), DIGITS | 26) {
+        if !matches!(text.len(), DIGITS | WITH_CHECK) || !text.is_ascii() {
             return Err(NoAlarm::Count(text.len()));
         }
         let number = |from: usize, to: usize| text[from..to].parse::<u16>().unwrap_or(0);
@@ -136,7 +140,12 @@ mod tests {
         assert_eq!((alarm.controller.as_str(), alarm.unit.as_str()), ("12345678", "0001"));
         assert_eq!((alarm.event, alarm.location), (19, 7));
         assert_eq!((alarm.priority, alarm.status), (5, 0));
-        assert_eq!(Alarm::read(&format!("{text}42")), Ok(alarm));
+        for check in ["42", "C7", "*D"] {
+            assert_eq!(Alarm::read(&format!("{text}{check}")), Ok(alarm.clone()), "{check}");
+        }
+        for other in ["4", "421", "é"] {
+            assert!(Alarm::read(&format!("{text}{other}")).is_err(), "{other}");
+        }
     }
 
     #[test]
