@@ -750,8 +750,24 @@ impl Switch {
         }
     }
 
-    /// For what the care line makes a call; none: somebody else has made it.
+    /// Whether the care line itself has made a call: whom it calls is its subject.
+    pub(super) fn is_care_call(&self, call: CallId) -> bool {
+        self.care.calls.contains_key(&call)
+    }
+
+    /// For what the care line, or who has taken a case on, makes a call; none: somebody else has made it.
     pub(super) fn call_purpose(&self, call: CallId) -> Option<String> {
-        self.care.calls.get(&call).map(|out| out.why.purpose())
+        if let Some(out) = self.care.calls.get(&call) {
+            return Some(out.why.purpose());
+        }
+        // Whose case is closed talks on, and of nothing.
+        match self.is_agents_call(call) {
+            true => self
+                .care
+                .cases
+                .of_call(call)
+                .map(|own| format!("calls the home of case {}", own.id)),
+            false => self.offered_case(call).map(|case| format!("rings an agent for case {case}")),
+        }
     }
 }

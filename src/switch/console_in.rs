@@ -128,7 +128,7 @@ impl Switch {
         let number = |leg| active.call.get(leg).map_or("", |c| c.device.number());
         match &active.doing {
             Doing::Opening => "begins".into(),
-            Doing::Summoning(_) if self.call_purpose(active.id()).is_some() => {
+            Doing::Summoning(_) if self.is_care_call(active.id()) => {
                 format!("rings {}", active.from)
             }
             Doing::Summoning(_) => format!("rings {}, which is to call", active.from),
@@ -181,9 +181,9 @@ impl Switch {
         let purpose = self.call_purpose(active.id());
         let state = self.doing(active) + &self.consulting_row(active);
         // In the plan whom we have called is the caller; here it is who is called.
-        let (from, to) = match purpose {
-            Some(_) => (&active.to, &active.from),
-            None => (&active.from, &active.to),
+        let (from, to) = match self.is_care_call(active.id()) {
+            true => (&active.to, &active.from),
+            false => (&active.from, &active.to),
         };
         CallRow {
             id: active.id(),

@@ -15,6 +15,7 @@ use super::house::{House, SOON, sine};
 use super::queue::{behaves, centre, sign_in, until_word};
 
 const CASE_HZ: f64 = 1_700.0;
+const YOURS_HZ: f64 = 1_300.0;
 const PLAN: &str = "[[route]]\nname = \"bells\"\ncontext = \"agents\"\nwhen = { to = \"900\" }\n\
     steps = [{ queue = { name = \"care\" } }]\n\
     [[route]]\nname = \"unit\"\ncontext = \"care-unit\"\nsteps = [{ queue = { name = \"care\" } }]\n";
@@ -263,6 +264,54 @@ fn phones_on_duty_ring_until_somebody_takes_it_on() {
     house.hang_up(carer);
     house.world.run(Duration::from_secs(600));
     assert_eq!((calls(&house, 2), calls(&house, 3)), (1, 2));
+    closes(&mut house);
+    house.ends_clean();
+}
+
+/// For what calls are made, as `show calls` says it.
+fn purposes(house: &mut House) -> Vec<String> {
+    match house.world.ask(Request::Calls) {
+        Some(Reply::Calls(rows)) => rows.into_iter().map(|row| row.purpose).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Who takes it on hears that it is his while the home rings, and whoever looks sees for what he calls.
+#[test]
+fn who_takes_it_on_hears_that_the_case_is_his() {
+    let mut house = duty_house("", 25);
+    house.world.clip("zh-CN/care/duty-taken", sine(YOURS_HZ));
+    behaves(&mut house, 1, Manner::Ring);
+    behaves(&mut house, 2, Manner::Refuse(486));
+    let (carer, unit) = (house.phones[3], house.phones[1]);
+    reports(&mut house, SMOKE);
+    house.until_state(carer, State::Talking);
+    let case = cases(&mut house)[0].case;
+    assert_eq!(purposes(&mut house), [format!("rings who is on duty for case {case}")]);
+    house.world.with(carer, |phone, _| phone.ear.forget());
+    house.press(carer, '1');
+    let hears = |world: &mut belfry::sim::world::World| {
+        let samples = world.phone(carer).ear.samples();
+        samples.chunks_exact(2_000).any(|part| tone_dbm0(part, YOURS_HZ) > -30.0)
+    };
+    assert!(house.world.until(Duration::from_secs(3), hears), "{:#?}", house.world.warnings);
+    assert_eq!(house.state(unit), State::Ringing, "it is said while the home rings");
+    assert_eq!(purposes(&mut house), [format!("calls the home of case {case}")]);
+    house.hang_up(carer);
+    closes(&mut house);
+    house.ends_clean();
+}
+
+/// An agent who is rung for a case is no caller like others.
+#[test]
+fn an_agents_call_to_a_home_says_for_what_it_is() {
+    let mut house = house("call_out = 0\n", 26);
+    sign_in(&mut house, 0, "7001");
+    behaves(&mut house, 0, Manner::Ring);
+    reports(&mut house, SMOKE);
+    house.until_state(house.phones[0], State::Ringing);
+    let case = cases(&mut house)[0].case;
+    assert_eq!(purposes(&mut house), [format!("rings an agent for case {case}")]);
     closes(&mut house);
     house.ends_clean();
 }

@@ -94,6 +94,7 @@ main parameter; a table gives several: `{ play = { prompts = \"welcome\", stop-o
   one or more of anything at the end, `!` none or more, `( )` a group for `$1`. Between slashes stands a
   regular expression: `/^0(\\d+)$/`, `/…/i` without regard to case; it has no look-around and no
   back-references.
+- **Prompts**: a name, or several in a list; of a list, one whose variable is empty is left out.
 - **Times**: seconds (`5`) or `\"500 ms\"`, `\"20 s\"`, `\"1 min\"`.
 - **Keys**: `\"*#\"`, `\"any\"`, `\"none\"`.
 - **Causes**: a Q.850 number or name, or one of the words ";

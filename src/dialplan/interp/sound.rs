@@ -119,7 +119,8 @@ impl Interp {
 }
 
 /// Media with its variables filled in: what to play, music without end behind it, and what could not
-/// be made of it. `language` is the call's unless given.
+/// be made of it. `language` is the call's unless given. Of several prompts one whose name a variable leaves empty is left out;
+/// where nothing is left to play, that is told.
 pub(super) fn items(
     media: &[Media],
     view: &View<'_>,
@@ -127,6 +128,7 @@ pub(super) fn items(
 ) -> (Vec<Item>, Option<String>, Vec<String>) {
     let language = language.map_or_else(|| view.language(), str::to_owned);
     let (mut out, mut music, mut problems) = (Vec::new(), None, Vec::new());
+    let mut nameless = false;
     for media in media {
         let parsed;
         let list = match media {
@@ -142,7 +144,9 @@ pub(super) fn items(
             match media {
                 Media::Prompt(name) => {
                     let name = name.expand(view);
-                    if is_prompt_name(&name) {
+                    if name.is_empty() {
+                        nameless = true;
+                    } else if is_prompt_name(&name) {
                         out.push(Item::Prompt { name, language: language.clone() });
                     } else {
                         problems.push(format!("'{name}' is not the name of a prompt"));
@@ -157,6 +161,9 @@ pub(super) fn items(
                 Media::Path(_) => {}
             }
         }
+    }
+    if nameless && out.is_empty() && music.is_none() {
+        problems.push("'' is not the name of a prompt".into());
     }
     (out, music, problems)
 }

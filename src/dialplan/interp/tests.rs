@@ -491,6 +491,16 @@ fn a_missing_prompt_is_logged_and_the_call_goes_on() {
     assert_eq!(call.tell(Happening::Key('#')), "play b");
 }
 
+/// A list says what is known: an alarm without a room has no words for it.
+#[test]
+fn of_several_prompts_one_that_is_empty_is_left_out() {
+    let mut call = Call::new(steps("{play=['a','${x}','b']},{play='${x}'},{play='c'}"), "1");
+    call.tell(Happening::Started);
+    assert_eq!(call.done(), "play a+b");
+    let told: Vec<String> = (0..2).map(|_| call.done()).collect();
+    assert!(told[0].contains("'' is not the name of a prompt") && told[1] == "play c", "{told:?}");
+}
+
 #[test]
 fn the_state_is_plain_data() {
     let mut call = menu();

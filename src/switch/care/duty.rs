@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  call to each phone ─▶ the plan's context care-duty: who, where, what ─▶ accept ─▶ the others end
-//!                                                        ├─ nobody is on the home's line: it is called, by no plan
+//!                                                        ├─ nobody is on the home's line: "the case is yours"; it is called, by no plan
 //!                                                        └─ the home is on the line: the plan goes on (its conference)
 //! ```
 
@@ -23,9 +23,9 @@ use crate::wire::q850::Cause;
 
 use super::calls::Why;
 
-/// Words of a place for which the library has a prompt, `care/place-bathroom`.
 /// How long a prompt that says why the home is not reached may be.
 const SAYS_WHY: Duration = Duration::from_secs(6);
+/// Words of a place for which the library has a prompt, `care/place-bathroom`.
 const PLACES: [&str; 6] = ["home", "outdoors", "bathroom", "bedroom", "kitchen", "living room"];
 
 impl Switch {
@@ -110,6 +110,11 @@ impl Switch {
         self.offer_taken(now, case, id);
         if let Some(active) = self.calls.get_mut(&id) {
             active.interp = None;
+        }
+        if let Some(leg) = self.calls.get(&id).map(|active| active.subject()) {
+            // Over the ringing tone of the home's phone.
+            let yours = vec![self.prompt(leg, "care/duty-taken")];
+            self.play_over(now, id, leg, yours);
         }
         self.offer_dials(now, id, case);
         // The phones are free for the next case.
