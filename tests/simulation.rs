@@ -4,6 +4,7 @@
 mod simulation {
     pub mod house;
 
+    mod any_moment;
     mod bells;
     mod busy_hour;
     mod call_back;
