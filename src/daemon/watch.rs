@@ -1,4 +1,4 @@
-//! The store's reports, to the log and to the exchange: a journal that stops, a database that is away.
+//! The store's reports, to the log and to the exchange: a journal that stops, a database that is away or damaged.
 
 use std::thread::JoinHandle;
 
@@ -22,9 +22,12 @@ impl Watch {
         let (stop, stopped) = bounded(1);
         let (journal, reports) = (store.journal(), store.reports().clone());
         let thread = std::thread::spawn(move || {
-            let mut accepting = true;
+            let (mut accepting, mut damaged) = (true, false);
             while stopped.recv_timeout(STORE_LOOK).is_err_and(|e| e.is_timeout()) {
                 tell_reports(&reports, &inputs);
+                if let Some(news) = damage(journal.damage(), &mut damaged) {
+                    tell(&inputs, news);
+                }
                 if journal.accepting() != accepting {
                     accepting = !accepting;
                     inputs.tell(Input::JournalFull(!accepting));
@@ -57,10 +60,44 @@ fn tell_reports(reports: &Receiver<Report>, inputs: &Inputs) {
             Report::DatabaseAway(trouble) => (AlarmWhat::DatabaseAway, true, trouble.to_string()),
             Report::DatabaseBack => (AlarmWhat::DatabaseAway, false, String::new()),
         };
-        match raised {
-            true => tracing::error!("{}: {detail}", what.as_str()),
-            false => tracing::info!("{}: over", what.as_str()),
-        }
-        inputs.tell(Input::Alarm { what, raised, detail });
+        tell(inputs, (what, raised, detail));
+    }
+}
+
+/// An alarm that is raised (true) or over, and what is known of it.
+type News = (AlarmWhat, bool, String);
+
+fn tell(inputs: &Inputs, (what, raised, detail): News) {
+    match raised {
+        true => tracing::error!("{}: {detail}", what.as_str()),
+        false => tracing::info!("{}: over", what.as_str()),
+    }
+    inputs.tell(Input::Alarm { what, raised, detail });
+}
+
+/// What is new of the damage that is known now; `stands`: whether its alarm does.
+fn damage(known: Option<String>, stands: &mut bool) -> Option<News> {
+    if known.is_some() == *stands {
+        return None;
+    }
+    *stands = known.is_some();
+    Some((AlarmWhat::DatabaseDamaged, *stands, known.unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_is_told_once_and_its_end_once() {
+        let mut stands = false;
+        assert_eq!(damage(None, &mut stands), None);
+        let why = || Some("malformed".to_owned());
+        let raised = (AlarmWhat::DatabaseDamaged, true, "malformed".to_owned());
+        assert_eq!(damage(why(), &mut stands), Some(raised));
+        assert_eq!(damage(why(), &mut stands), None);
+        let over = (AlarmWhat::DatabaseDamaged, false, String::new());
+        assert_eq!(damage(None, &mut stands), Some(over));
+        assert_eq!(damage(None, &mut stands), None);
     }
 }

@@ -15,7 +15,7 @@
 #![allow(clippy::disallowed_methods, reason = "this floor owns the clock and the threads")]
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::time::{Duration, Instant};
@@ -25,14 +25,15 @@ use sqlx::{Connection, Row};
 use tokio::sync::watch;
 
 use super::apply;
+use super::damage;
 use super::database::{Database, Trouble};
 use super::figures::{self, Added};
 use super::journal::Tip;
 use super::keep::{Keeper, Kept};
-use super::reader::{Batch, Position, Reader};
+use super::reader::{Batch, Position, Reader, Record};
 use super::roll_up::RollUp;
 use super::state::{Report, State};
-use super::statement::{Hot, Refusal};
+use super::statement::{Hot, Refusal, query};
 use crate::report::Ledger;
 
 /// First and longest pause before a database that is away is tried again.
@@ -86,8 +87,14 @@ impl Applier {
         let mut pause = PAUSE.0;
         // A batch that was read and is not applied yet outlives the connection.
         let mut batch = Batch::default();
+        let mut could_not = false;
         loop {
             let opened = Database::open(&self.database).await;
+            if std::mem::replace(&mut could_not, matches!(opened, Err(Trouble::Damaged(..))))
+                && opened.is_ok()
+            {
+                damage::forget(&self.database);
+            }
             if let Some(look) = look.take() {
                 let _ = look.send(opened.as_ref().err().cloned());
             }
@@ -187,7 +194,7 @@ impl Applier {
         }
     }
 
-    /// One batch in one transaction; again without the fact that the database refuses.
+    /// One batch, once and for all.
     async fn apply(
         &self,
         database: &mut Database,
@@ -195,40 +202,27 @@ impl Applier {
         positions: &mut BTreeMap<u64, Position>,
         ledger: &mut Ledger,
     ) -> Result<(), Trouble> {
-        let new = |at: &Position, positions: &BTreeMap<u64, Position>| {
-            positions.get(&at.journal).is_none_or(|applied| at > applied)
-        };
-        let mut refused: BTreeMap<Position, String> = BTreeMap::new();
-        let (reached, counted) = loop {
-            database.still_there().await?;
-            match try_apply(database, batch, (positions, ledger), &refused, new).await {
-                Ok(reached) => break reached,
-                Err((trouble, Some(at))) => {
-                    let Trouble::Refused(why) = trouble else {
-                        return Err(trouble);
-                    };
-                    if refused.insert(at, why.clone()).is_some() {
-                        // Not even the event was taken.
-                        return Err(Trouble::Away(self.database.clone(), why));
-                    }
-                    tracing::error!(seq = at.seq, why, "the database refuses a fact");
-                    // Many at once must leave room for what an alarm hangs on.
-                    if self.reports.len() < self.reports.capacity().map_or(0, |most| most / 2) {
-                        let _ = self.reports.try_send(Report::FactRefused { seq: at.seq, why });
-                    }
-                }
-                Err((trouble, None)) => return Err(trouble),
+        database.still_there().await?;
+        let taken = apply_batch(database, batch, (positions, ledger)).await?;
+        for (at, why) in taken.refused {
+            tracing::error!(seq = at.seq, why, "the database refuses a fact");
+            // Many at once must leave room for what an alarm hangs on.
+            if self.reports.len() < self.reports.capacity().map_or(0, |most| most / 2) {
+                let _ = self.reports.try_send(Report::FactRefused { seq: at.seq, why });
             }
-        };
-        let mine = |at: &Position| (at.journal, at.run) == self.this_run && new(at, positions);
+        }
+        let mine = |at: &Position| (at.journal, at.run) == self.this_run && is_new(at, positions);
         let facts = batch.records.iter().filter(|record| mine(&record.at)).count() as u64;
-        (*positions, *ledger) = (reached, counted);
+        (*positions, *ledger) = (taken.reached, taken.ledger);
         self.state.applied.fetch_add(facts, Release);
         self.state.applied_bytes.fetch_add(batch.bytes, Release);
         Ok(())
     }
 
     fn away(&self, trouble: Trouble) {
+        if let Trouble::Damaged(path, why) = &trouble {
+            damage::note(path, why);
+        }
         if !self.state.database_away.swap(true, Relaxed) {
             // Of a later version's file the start itself tells, which fails by it.
             if !matches!(trouble, Trouble::NewerSchema { .. }) {
@@ -263,39 +257,75 @@ async fn positions(database: &mut Database) -> Result<BTreeMap<u64, Position>, T
     read.map_err(|error: sqlx::Error| database.sort(&error))
 }
 
-/// Applies what is new of a batch and gives the positions reached, and what is open then; of an error also the
-/// fact at which it came.
+/// Whether what stands there is not applied yet.
+fn is_new(at: &Position, positions: &BTreeMap<u64, Position>) -> bool {
+    positions.get(&at.journal).is_none_or(|applied| at > applied)
+}
+
+/// What came of a batch.
+struct Taken {
+    /// How far each journal is applied now.
+    reached: BTreeMap<u64, Position>,
+    /// What is open then.
+    ledger: Ledger,
+    /// Facts that the database refuses, and why: of each only its event is there.
+    refused: Vec<(Position, String)>,
+}
+
+/// How the facts of a batch are taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// All or none: the usual way.
+    Together,
+    /// Each by itself within the one transaction, so that one that is refused costs no other. Two statements more a fact.
+    EachByItself,
+}
+
+/// Applies a batch in one transaction. Where the database refuses a fact of it the batch is taken once more, and not
+/// more often than that, however many it refuses.
+async fn apply_batch(
+    database: &mut Database,
+    batch: &Batch,
+    before: (&BTreeMap<u64, Position>, &Ledger),
+) -> Result<Taken, Trouble> {
+    match try_apply(database, batch, before, Pass::Together).await {
+        Err(Trouble::Refused(_)) => try_apply(database, batch, before, Pass::EachByItself).await,
+        taken => taken,
+    }
+}
+
 async fn try_apply(
     database: &mut Database,
     batch: &Batch,
     (positions, ledger): (&BTreeMap<u64, Position>, &Ledger),
-    refused: &BTreeMap<Position, String>,
-    new: impl Fn(&Position, &BTreeMap<u64, Position>) -> bool,
-) -> Result<(BTreeMap<u64, Position>, Ledger), (Trouble, Option<Position>)> {
-    let mut reached = positions.clone();
+    pass: Pass,
+) -> Result<Taken, Trouble> {
+    let (mut reached, mut refused) = (positions.clone(), Vec::new());
     let (mut ledger, mut added) = (ledger.clone(), Added::default());
     let path = database.path().to_owned();
-    let sorted = |error: sqlx::Error, at| (super::database::sort(&path, &error), at);
+    let sorted = |error: sqlx::Error| super::database::sort(&path, &error);
     let begun = database.connection.begin_with("BEGIN IMMEDIATE").await;
-    let mut transaction = begun.map_err(|error| sorted(error, None))?;
-    let refusal = |why: Refusal, at| (super::database::sort_code(&path, why.code, why.why), at);
-    let hot = Hot::lock(&mut transaction).await.map_err(|why| refusal(why, None))?;
+    let mut transaction = begun.map_err(sorted)?;
+    let refusal = |why: Refusal| super::database::sort_code(&path, why.code, why.why);
+    let hot = Hot::lock(&mut transaction).await.map_err(refusal)?;
     for record in &batch.records {
-        if !new(&record.at, &reached) {
+        if !is_new(&record.at, &reached) {
             continue;
         }
-        let at = Some(record.at);
-        let why = refused.get(&record.at).map(String::as_str);
-        // Tables first: a start ends what was open at the last event before it.
-        if why.is_none() {
-            apply::derive(&hot, &record.fact).map_err(|why| refusal(why, at))?;
-            ledger.take(record.fact.wall, record.fact.happened());
-            added.take(&mut ledger);
+        let taken = match pass {
+            Pass::Together => take(&hot, record).map_err(refusal).map(|()| None)?,
+            Pass::EachByItself => take_or_refuse(&hot, record, &path)?,
+        };
+        match taken {
+            None => {
+                ledger.take(record.fact.wall, record.fact.happened());
+                added.take(&mut ledger);
+            }
+            Some(why) => refused.push((record.at, why)),
         }
-        apply::event(&hot, record, why).map_err(|why| refusal(why, at))?;
         reached.insert(record.at.journal, record.at);
     }
-    added.write(&hot, &mut ledger).map_err(|why| refusal(why, None))?;
+    added.write(&hot, &mut ledger).map_err(refusal)?;
     drop(hot);
     for position in reached.values().filter(|at| positions.get(&at.journal) != Some(at)) {
         let upsert = "INSERT INTO journal_position (journal, run, seq) VALUES (?, ?, ?) \
@@ -304,8 +334,86 @@ async fn try_apply(
             .bind(position.journal as i64)
             .bind(i64::from(position.run))
             .bind(position.seq as i64);
-        statement.execute(&mut *transaction).await.map_err(|error| sorted(error, None))?;
+        statement.execute(&mut *transaction).await.map_err(sorted)?;
     }
-    transaction.commit().await.map_err(|error| sorted(error, None))?;
-    Ok((reached, ledger))
+    transaction.commit().await.map_err(sorted)?;
+    Ok(Taken { reached, ledger, refused })
+}
+
+/// A fact into the tables and among the events.
+fn take(hot: &Hot<'_>, record: &Record) -> Result<(), Refusal> {
+    // Tables first: a start ends what was open at the last event before it.
+    apply::derive(hot, &record.fact)?;
+    apply::event(hot, record, None)
+}
+
+/// The same; of one that the database refuses nothing is left but its event with the reason, which is given back.
+fn take_or_refuse(hot: &Hot<'_>, record: &Record, path: &Path) -> Result<Option<String>, Trouble> {
+    let sorted = |why: Refusal| super::database::sort_code(path, why.code, why.why);
+    let run = |sql| hot.run(query(sql)).map_err(sorted);
+    run("SAVEPOINT fact")?;
+    let refused = match take(hot, record).map_err(sorted) {
+        Ok(()) => None,
+        Err(Trouble::Refused(why)) => {
+            run("ROLLBACK TO fact")?;
+            apply::event(hot, record, Some(&why)).map_err(|why| match sorted(why) {
+                // Not even the event was taken.
+                Trouble::Refused(why) => Trouble::Away(path.to_owned(), why),
+                other => other,
+            })?;
+            Some(why)
+        }
+        Err(trouble) => return Err(trouble),
+    };
+    run("RELEASE fact")?;
+    Ok(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{CallId, Wall};
+    use crate::switch::fact::{Fact, FactKind};
+    use sqlx::Executor;
+
+    /// A batch of which many are refused is taken twice and no more: the work grows with the facts, not with the faults.
+    #[test]
+    fn however_many_facts_are_refused_a_batch_is_taken_twice_at_most() {
+        const FACTS: u64 = 200;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("belfry.db");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut database = Database::open(&path).await.unwrap();
+            let trigger = "CREATE TRIGGER no BEFORE INSERT ON call_fields WHEN new.value % 2 = 1 \
+                           BEGIN SELECT raise(ABORT, 'no odd value'); END";
+            database.connection.execute(trigger).await.unwrap();
+            let record = |seq: u64| {
+                let call = CallId::new(Wall(1), seq);
+                let kind = FactKind::CallField { call, name: "n".into(), value: seq.to_string() };
+                let at = Position { journal: 1, run: 1, seq };
+                Record { at, fact: Fact { seq, wall: Wall(1), kind }, json: "{}".into() }
+            };
+            let mut batch = Batch::default();
+            batch.records.extend((1..=FACTS).map(record));
+            let changes = async |database: &mut Database| {
+                let row = sqlx::query("SELECT total_changes()");
+                let row = row.fetch_one(&mut database.connection).await.unwrap();
+                row.get::<i64, _>(0) as u64
+            };
+            let before = changes(&mut database).await;
+            let known = (&BTreeMap::new(), &Ledger::default());
+            let taken = apply_batch(&mut database, &batch, known).await.unwrap();
+            assert_eq!(taken.reached[&1].seq, FACTS);
+            assert_eq!(taken.refused.len() as u64, FACTS / 2);
+            assert_eq!(taken.refused[0].1, "no odd value");
+            let work = changes(&mut database).await - before;
+            assert!(work <= 3 * FACTS, "{work} rows written for {FACTS} facts");
+            let counted = "SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM call_fields), \
+                           (SELECT count(*) FROM events WHERE refused = 'no odd value')";
+            let row = sqlx::query(counted).fetch_one(&mut database.connection).await.unwrap();
+            let of = |nth: usize| row.get::<i64, _>(nth) as u64;
+            assert_eq!([of(0), of(1), of(2)], [FACTS, FACTS / 2, FACTS / 2]);
+        });
+    }
 }

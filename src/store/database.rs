@@ -10,7 +10,7 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection, Executor, Row};
 
-use super::copy;
+use super::{copy, damage};
 
 /// The steps from nothing to this version's schema. A step is never changed once released; what
 /// changes is added as a further one.
@@ -51,6 +51,10 @@ const BUSY: Duration = Duration::from_secs(1);
 
 /// What mends a file that may not be written.
 const NOT_OURS: &str = "give it, its -wal and -shm and their folder to Belfry's user ('belfry doctor', run by root, names them)";
+
+/// What mends a damaged file, in words.
+pub(super) const MENDED: &str = "stop Belfry and put a back-up in its place (belfry restore --only store FILE), or mend it with \
+     sqlite3's .recover; it is kept as it is, calls go on, and what cannot be written waits in the journal";
 
 /// Why the database cannot be had, or a statement failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -147,7 +151,11 @@ pub(super) fn sort_code(path: &Path, code: Option<i32>, text: String) -> Trouble
     // The extended code's low byte is the primary one (sqlite.org/rescode.html).
     match code.map_or(0, |code| code & 0xff) {
         // ERROR: a table is missing or has other columns; CORRUPT; NOTADB.
-        1 | 11 | 26 => Trouble::Damaged(path.to_owned(), text),
+        1 => Trouble::Damaged(path.to_owned(), text),
+        11 | 26 => {
+            damage::note(path, &text);
+            Trouble::Damaged(path.to_owned(), text)
+        }
         // TOOBIG, CONSTRAINT, MISMATCH, RANGE: this statement, whenever it is tried.
         18 | 19 | 20 | 25 => Trouble::Refused(text),
         // READONLY.
@@ -271,7 +279,7 @@ impl Database {
     }
 }
 
-fn identity(path: &Path) -> Option<(u64, u64)> {
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
     std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 

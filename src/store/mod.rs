@@ -39,6 +39,7 @@ mod care;
 pub mod cases;
 pub mod contacts;
 pub mod copy;
+mod damage;
 pub mod database;
 mod events;
 pub mod figures;
@@ -189,6 +190,14 @@ impl Journal {
     /// How it is now.
     pub fn health(&self) -> Health {
         self.state.health()
+    }
+
+    /// Why the file of the records is known to be damaged, by whoever of this process met it: in the database's words, and
+    /// what mends it.
+    pub fn damage(&self) -> Option<String> {
+        let path = &self.state.database;
+        let why = damage::of(path)?;
+        Some(format!("{}: {why}; {}", path.display(), database::MENDED))
     }
 
     /// Whether new calls may begin: facts can be written down, and not too many wait.

@@ -1,5 +1,6 @@
 //! How the store is: shared by its two threads and whoever asks.
 
+use std::path::PathBuf;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 
@@ -37,6 +38,8 @@ pub(super) struct State {
     pub(super) first_case: AtomicI64,
     /// The time zone of the days that figures of before it become.
     pub(super) zone: watch::Sender<TimeZone>,
+    /// The file of the records.
+    pub(super) database: PathBuf,
     /// Bytes that were found in the journal at start.
     found_bytes: u64,
     max_backlog: u64,
@@ -57,6 +60,7 @@ impl State {
             first_kept: AtomicI64::new(i64::MIN),
             first_case: AtomicI64::new(i64::MIN),
             zone: watch::Sender::new(TimeZone::UTC),
+            database: settings.database.clone(),
             found_bytes: waiting_bytes,
             max_backlog: settings.max_backlog,
         }

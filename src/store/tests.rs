@@ -3,9 +3,10 @@
 #![allow(clippy::disallowed_methods, reason = "tests of files and processes")]
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use sqlx::{ConnectOptions, Connection, Executor};
+use sqlx::{ConnectOptions, Connection, Executor, Row};
 
 use super::segment::{SegmentName, list};
 use super::*;
@@ -473,11 +474,46 @@ fn a_damaged_database_is_kept_and_no_new_one_begun_until_it_is_moved_away() {
     submit(&store, own.clone());
     wait("durable", || store.health().not_durable == 0);
     assert!(store.journal().accepting(), "calls go on");
+    let damage = store.journal().damage().expect("it is known");
+    assert!(damage.contains("belfry restore --only store"), "{damage}");
     assert_eq!(fs::read_to_string(&path).unwrap(), garbage);
     fs::rename(&path, dir.path().join("damaged.db")).unwrap();
     assert!(store.drain(PATIENCE));
+    assert_eq!(store.journal().damage(), None, "a new one is begun");
     store.close();
     assert_eq!(applied(&path), own.collect::<Vec<_>>());
+}
+
+/// The applier writes at the end of a file and may never read a page of its middle: whoever does tells.
+#[test]
+fn damage_that_only_a_reader_meets_is_known_to_the_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("belfry.db");
+    let store = Store::open(settings(dir.path())).unwrap();
+    let from = store.next_seq();
+    for (nth, seq) in (from..).step_by(16).take(40).enumerate() {
+        whole_call(call(nth as u64), seq)
+            .into_iter()
+            .for_each(|f| store.journal().submit(f).unwrap());
+    }
+    assert!(store.drain(PATIENCE));
+    block(async {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+        let mut other = options.connect().await.unwrap();
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)").await.unwrap();
+        let row = sqlx::query("SELECT rootpage FROM sqlite_schema WHERE name = 'calls'");
+        let page: i64 = row.fetch_one(&mut other).await.unwrap().get(0);
+        other.close().await.unwrap();
+        assert_eq!(store.journal().damage(), None);
+        let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.write_all_at(&[0xff; 4_096], (page as u64 - 1) * 4_096).unwrap();
+        let records = Records::open(&path).await.unwrap();
+        let why = records.last_calls(10).await.unwrap_err();
+        assert!(matches!(why, Trouble::Damaged(..)), "{why}");
+    });
+    assert!(!store.health().database_away, "facts are taken");
+    assert!(store.journal().damage().is_some());
+    store.close();
 }
 
 /// A stop must not wait for a database that somebody has locked; nothing is lost by it.

@@ -234,13 +234,25 @@ fn a_damaged_store() {
     assert!(wait_for(PATIENCE, || told(&serve)).is_some(), "{}", serve.printed());
     assert!(serve.printed().contains("move it away"), "{}", serve.printed());
     assert!(serve.alive(), "it serves");
+    let damaged = || Some(alarms(dir.path())?.contains("database_damaged"));
+    let raised = wait_for(PATIENCE, || damaged().filter(|stands| *stands));
+    assert!(raised.is_some(), "{}", serve.printed());
     let there = std::fs::read(&path).expect("it is kept");
     assert!(there.starts_with(b"this is no database"));
     std::fs::rename(&path, dir.path().join("data/damaged.db")).expect("moved away");
     let begun = || std::fs::read(&path).ok().filter(|b| b.starts_with(b"SQLite format 3"));
     assert!(wait_for(PATIENCE, begun).is_some(), "a new one is begun: {}", serve.printed());
+    let over = wait_for(PATIENCE, || damaged().filter(|stands| !*stands));
+    assert!(over.is_some(), "{}", serve.printed());
     serve.terminate();
     assert!(serve.ended(PATIENCE).is_some(), "it ends");
+}
+
+/// The alarms that stand, as JSON.
+fn alarms(dir: &Path) -> Option<String> {
+    let asked = run(dir, &["console", "--json", "-e", "show alarms"]);
+    let all: serde_json::Value = serde_json::from_str(&asked.printed).ok()?;
+    Some(all["standing"].to_string())
 }
 
 /// A port that programs are served at costs no call: the start goes on, says so, and has it when it is free.
@@ -257,11 +269,7 @@ fn a_port_of_the_api_in_use() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
     command.arg("serve").arg("-c").arg(dir.path().join("belfry.toml"));
     let mut serve = Running::start(&mut command, &dir.path().join("log"), "Rust");
-    let standing = || {
-        let asked = run(dir.path(), &["console", "--json", "-e", "show alarms"]);
-        let all: serde_json::Value = serde_json::from_str(&asked.printed).ok()?;
-        Some(all["standing"].to_string().contains("api_shut"))
-    };
+    let standing = || Some(alarms(dir.path())?.contains("api_shut"));
     let raised = wait_for(PATIENCE, || standing().filter(|stands| *stands));
     assert!(raised.is_some(), "{}", serve.printed());
     assert!(serve.printed().contains("correct [http] listen"), "{}", serve.printed());
