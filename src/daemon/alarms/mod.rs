@@ -26,8 +26,10 @@ use crate::base::{Now, Wall};
 use crate::care::plan::Channel;
 use crate::config::Config;
 use crate::console::{Answer, render};
+use crate::engine::WorkerRow;
 use crate::net::mail::{Letter, MAX_TEXT, Outcome, Post};
 use crate::report::alarms::rules::{Happening, LONGEST, Rules, What};
+use crate::report::alarms::watch::Ticks;
 use crate::report::alarms::{Alarm, Board, Line, Told};
 use crate::switch::Input;
 use crate::switch::care::KeptCases;
@@ -180,6 +182,14 @@ impl Alarms {
         });
     }
 
+    /// What the RTP workers have counted.
+    fn workers(&self, rows: Vec<WorkerRow>) {
+        let ticks =
+            |row: WorkerRow| Ticks { worker: row.name, late: row.late_ticks, heard: row.legs > 0 };
+        let ticks: Vec<Ticks> = rows.into_iter().map(ticks).collect();
+        self.with(|state, now| state.rules.workers(now.at, &ticks));
+    }
+
     /// Certificates that end soon, or that cannot be read any more.
     fn certificates(&self, config: &Config) {
         let mut now: BTreeMap<String, (bool, String)> = BTreeMap::new();
@@ -300,6 +310,7 @@ fn word(what: What) -> AlarmWhat {
         What::JournalBehind => AlarmWhat::JournalBehind,
         What::CertificateEnds => AlarmWhat::CertificateEnds,
         What::FilesFaulty => AlarmWhat::FilesFaulty,
+        What::WorkersLate => AlarmWhat::WorkersLate,
     }
 }
 
@@ -423,6 +434,7 @@ impl Operator {
         let (config, zone) = (self.config(), self.zone());
         let alarms = &self.figures.alarms;
         alarms.look(&config, self.figures.journal.health().not_applied);
+        alarms.workers(self.figures.workers.rows());
         if certificates {
             alarms.certificates(&config);
         }

@@ -39,7 +39,7 @@ const ALL: &[(AlarmWhat, &str, &str, &str)] = {
             DatabaseDamaged,
             "数据库文件损坏",
             "The database's file is damaged.",
-            "belfry doctor --records",
+            "belfry doctor --records; belfry restore --only store",
         ),
         (
             RecordsLost,
@@ -81,6 +81,12 @@ const ALL: &[(AlarmWhat, &str, &str, &str)] = {
             "证书即将到期或不可用",
             "A certificate ends soon, or cannot be used.",
             "belfry doctor",
+        ),
+        (
+            WorkersLate,
+            "语音处理持续滞后，处理器被其他程序占用",
+            "Audio is late again and again: something else takes the processor.",
+            "top -H; show workers; belfry doctor",
         ),
         (ClockStepped, "系统时钟跳变", "The clock was set.", "date; chronyc tracking"),
         (

@@ -1,7 +1,7 @@
 //! `belfry doctor`: looks at the machine that Belfry shall run on, and says of each finding what to do.
 //!
 //! ```text
-//!  files ─▶ configuration ─┬─ machine   clock, cores, real time, how RTP is had, file limit
+//!  files ─▶ configuration ─┬─ machine   clock, cores, who waits for them, real time, how RTP is had, file limit
 //!                          ├─ network   addresses, ports, gateways
 //!                          ├─ running   the appliance, where it runs: asked over its console
 //!                          ├─ certificates  for whom, until when
@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use self::running::Said;
 use super::cli::Doctor;
 use super::files::{self, Fault, Source};
 use crate::console::out::outln;
@@ -88,10 +89,9 @@ pub(super) fn main(args: Doctor) -> ExitCode {
         true => Finding::ok("appliance", "runs; its own ports are taken by itself"),
         false => Finding::ok("appliance", "does not run"),
     }];
-    if runs {
-        findings.extend(asked(config.console.socket.clone()));
-    }
-    findings.extend(machine::look(&loaded));
+    let said = if runs { asked(config.console.socket.clone()) } else { Said::default() };
+    findings.extend(said.findings);
+    findings.extend(machine::look(&loaded, &said.workers));
     let asked = network::look(config, &loaded.tls, runs);
     let asked = beyond(&findings, asked);
     findings.extend(asked);
@@ -116,7 +116,7 @@ fn beside_faults(args: &Doctor, faults: &[Fault]) -> Vec<Finding> {
         Ok(socket) if runs(&socket) => {
             let found = "runs; what else there is to look at is known when the files are right";
             findings.push(Finding::ok("appliance", found));
-            findings.extend(asked(socket));
+            findings.extend(asked(socket).findings);
         }
         _ => findings.push(Finding::ok("appliance", "does not run")),
     }
@@ -140,15 +140,15 @@ fn report(findings: &[Finding], json: bool) -> ExitCode {
 }
 
 /// What the appliance says of itself, if it says so in time (R28): one that stands still answers nothing.
-fn asked(socket: std::path::PathBuf) -> Vec<Finding> {
+fn asked(socket: std::path::PathBuf) -> Said {
     let (said, heard) = std::sync::mpsc::channel();
     std::thread::spawn(move || said.send(running::look(&socket)));
     heard.recv_timeout(PATIENCE).unwrap_or_else(|_| {
-        vec![Finding::error(
+        Said::of(Finding::error(
             "appliance",
             format!("it runs, and does not answer within {} s", PATIENCE.as_secs()),
             "journalctl -u belfry says what came before; systemctl restart belfry ends all calls",
-        )]
+        ))
     })
 }
 

@@ -96,13 +96,15 @@ fn sip_port(listener: &SipAddress) -> Finding {
     }
 }
 
-/// Where programs, or browsers, are listened to: Belfry does not start without it.
+/// Where programs, or browsers, are listened to. Belfry starts without it, and calls go on.
 fn program_port(key: &str, at: SocketAddr) -> Finding {
     match TcpListener::bind(at) {
         Ok(_) => Finding::ok("API port", format!("{at} of {key} is free")),
-        Err(error) => Finding::error(
+        Err(error) => Finding::warning(
             "API port",
-            format!("{at} of {key} cannot be opened: {error}"),
+            format!(
+                "{at} of {key} cannot be opened: {error}; Belfry starts all the same, and tells of it by the alarm api_shut"
+            ),
             format!("end the program that has it (`ss -lntp` names it), or change {key}"),
         ),
     }
@@ -267,11 +269,12 @@ mod tests {
     }
 
     #[test]
-    fn a_port_of_the_api_that_is_taken_is_an_error() {
+    fn a_port_of_the_api_that_is_taken_is_told_and_keeps_nothing_from_starting() {
         let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let at = taken.local_addr().unwrap();
         let found = program_port("[http] listen", at);
-        assert!(found.state == State::Error && found.remedy.contains("[http] listen"), "{found:?}");
+        assert!(found.state == State::Warning && found.found.contains("api_shut"), "{found:?}");
+        assert!(found.remedy.contains("[http] listen"), "{found:?}");
         drop(taken);
         assert_eq!(program_port("[http] listen", at).state, State::Ok);
     }

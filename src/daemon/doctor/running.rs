@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use serde::Deserialize;
+
 use super::Finding;
 use crate::console::figures::read;
 use crate::console::{Answer, client};
@@ -18,11 +20,35 @@ const SILENT_PERCENT: f64 = 2.0;
 /// The most names in one line.
 const MOST_NAMED: usize = 8;
 
-pub(super) fn look(socket: &Path) -> Vec<Finding> {
+/// What the appliance that runs says.
+#[derive(Default)]
+pub(super) struct Said {
+    pub(super) findings: Vec<Finding>,
+    /// Its RTP workers; none where it does not say.
+    pub(super) workers: Vec<Worker>,
+}
+
+impl Said {
+    /// Only this.
+    pub(super) fn of(finding: Finding) -> Said {
+        Said { findings: vec![finding], workers: Vec::new() }
+    }
+}
+
+/// An RTP worker, as `show workers --json` has it: what the service itself may, and uses.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Worker {
+    pub(super) name: String,
+    pub(super) backend: String,
+    pub(super) pinned: bool,
+    pub(super) real_time: bool,
+}
+
+pub(super) fn look(socket: &Path) -> Said {
     let ask = |command: &str| client::ask(socket, command).ok().filter(|answer| answer.ok);
     let status = match answered(client::ask(socket, "show status")) {
         Ok(status) => status,
-        Err(finding) => return vec![finding],
+        Err(finding) => return Said::of(finding),
     };
     let mut findings = Vec::new();
     if let Ok(status) = serde_json::from_value::<Status>(status.data) {
@@ -46,7 +72,8 @@ pub(super) fn look(socket: &Path) -> Vec<Finding> {
         findings
             .push(Finding::ok("appliance", "takes calls, records, and writes down what happens"));
     }
-    findings
+    let workers = rows("show workers").and_then(|data| serde_json::from_value(data).ok());
+    Said { findings, workers: workers.unwrap_or_default() }
 }
 
 /// The answer, if there is one; else what to do. A restart ends all calls: it is for an exchange that says nothing.
@@ -169,6 +196,7 @@ fn figures(all: &BTreeMap<&str, f64>) -> Vec<Finding> {
         ));
     }
     findings.extend(audio(all));
+    findings.extend(raised(all));
     if of("belfry_log_ins_refused_total") > 0.0 {
         findings.push(Finding::warning(
             "phones",
@@ -189,6 +217,32 @@ fn figures(all: &BTreeMap<&str, f64>) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// Alarms that have a remedy of their own.
+fn raised(all: &BTreeMap<&str, f64>) -> Vec<Finding> {
+    let known = [
+        Finding::error(
+            "records",
+            "the file of the records is damaged",
+            "belfry console -e 'show alarms' says what was met; systemctl stop belfry, then a sound copy in its place \
+             (belfry restore --only store FILE), or sqlite3's .recover; calls go on meanwhile",
+        ),
+        Finding::warning(
+            "audio",
+            "it is late second after second: something else takes the processor",
+            "top -H names it; without real time (belfry console -e 'show workers'): LimitRTPRIO=40 in the unit",
+        ),
+        Finding::warning(
+            "API port",
+            "the API, or CSTA, is served to no program: its address cannot be opened",
+            "end the program that has it (`ss -lntp` names it), or change [http] listen, [csta] listen; it is tried every \
+             five seconds, and calls go on",
+        ),
+    ];
+    let stands: Vec<&str> = each(all, "belfry_alarm{").map(|(name, _)| name).collect();
+    let of = ["database_damaged", "workers_late", "api_shut"];
+    known.into_iter().zip(of).filter(|(_, of)| stands.contains(of)).map(|(one, _)| one).collect()
 }
 
 /// The figures of that name above zero, each with its first label.
@@ -316,6 +370,21 @@ mod tests {
             let found = figures(&read(&text));
             assert_eq!(found.len(), 1, "{line}: {found:?}");
             assert!(found[0].found.contains(word) && !found[0].remedy.is_empty(), "{found:?}");
+        }
+    }
+
+    /// What an alarm says is a finding with a remedy of its own, beside the one that lists all that stand.
+    #[test]
+    fn alarms_that_have_a_remedy_of_their_own_say_it() {
+        for (alarm, state, word) in [
+            ("database_damaged", State::Error, "restore --only store"),
+            ("workers_late", State::Warning, "top -H"),
+            ("api_shut", State::Warning, "[csta] listen"),
+        ] {
+            let text = format!("belfry_alarm{{alarm=\"{alarm}\"}} 1\n");
+            let found = figures(&read(&text));
+            assert_eq!(found.len(), 2, "{found:?}");
+            assert!(found[0].state == state && found[0].remedy.contains(word), "{found:?}");
         }
     }
 

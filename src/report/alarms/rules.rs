@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::watch::{Backlog, Burst, Clock, ClockWatch, Unattended};
+use super::watch::{Backlog, Burst, Clock, ClockWatch, LateAudio, Ticks, Unattended};
 use crate::base::{Duration, Now, Time};
 
 /// Legs that send no audio and are an alarm, within this: one alone may be a phone that is muted by not sending.
@@ -45,6 +45,8 @@ pub enum What {
     CertificateEnds,
     /// Errors in the files that are in force.
     FilesFaulty,
+    /// Audio is late second after second.
+    WorkersLate,
 }
 
 /// What happens and these rules are about.
@@ -106,6 +108,7 @@ pub struct Rules {
     closed_in_order: VecDeque<u64>,
     clock: ClockWatch,
     behind: Backlog,
+    late: LateAudio,
     /// Certificates that end, or cannot be used: of which file, whether it cannot be used, and how its alarm is told.
     ending: BTreeMap<String, (bool, String)>,
     /// Whether the files in force have errors.
@@ -125,6 +128,7 @@ impl Default for Rules {
             closed_in_order: VecDeque::new(),
             clock: ClockWatch::default(),
             behind: Backlog::new(BEHIND.0, BEHIND.1),
+            late: LateAudio::default(),
             ending: BTreeMap::new(),
             faulty: false,
             to_say: VecDeque::new(),
@@ -226,6 +230,13 @@ impl Rules {
         }
         if let Some(raised) = self.behind.look(now.at, waiting) {
             self.say(What::JournalBehind, raised, format!("{waiting} facts wait"));
+        }
+    }
+
+    /// What the RTP workers have counted, second by second.
+    pub fn workers(&mut self, now: Time, workers: &[Ticks]) {
+        if let Some((raised, detail)) = self.late.look(now, workers) {
+            self.say(What::WorkersLate, raised, detail);
         }
     }
 

@@ -1,5 +1,5 @@
 //! Rules for alarms that no single fact shows: several within a while, something that did not follow in time, a
-//! clock that leapt, a backlog that stays.
+//! clock that leapt, a backlog that stays, audio that is late again and again.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -156,6 +156,71 @@ impl Backlog {
     }
 }
 
+/// What an RTP worker has counted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ticks {
+    /// Its name: `rtp-0`.
+    pub worker: String,
+    /// Ticks since the start that came more than 10 ms late.
+    pub late: u64,
+    /// Whether it has a leg: without one nobody hears it.
+    pub heard: bool,
+}
+
+/// Whether audio is late again and again: something else takes the processor. One late tick is no harm, and a start, a
+/// reload or a back-up may bring some seconds of them.
+#[derive(Debug, Default)]
+pub struct LateAudio {
+    /// What each worker had counted at the last look.
+    before: BTreeMap<String, u64>,
+    /// The seconds in which ticks were late, with the worker that had most of them and how many.
+    late: VecDeque<(Time, String, u64)>,
+    raised: bool,
+}
+
+/// Audio is late when in so many seconds of a window there were late ticks; it is in time again when there were none in
+/// such a window.
+const LATE_SECONDS: usize = 20;
+const LATE_WITHIN: Duration = Duration::from_secs(30);
+
+impl LateAudio {
+    /// To be asked every second or so. Raised (true) or over (false), once each, and what is known of it.
+    pub fn look(&mut self, now: Time, workers: &[Ticks]) -> Option<(bool, String)> {
+        let mut worst: Option<(&str, u64)> = None;
+        for Ticks { worker, late, heard } in workers {
+            let before = self.before.insert(worker.clone(), *late).unwrap_or(*late);
+            let more = late.saturating_sub(before);
+            if *heard && more > worst.map_or(0, |(_, most)| most) {
+                worst = Some((worker, more));
+            }
+        }
+        if let Some((worker, ticks)) = worst {
+            self.late.push_back((now, worker.to_owned(), ticks));
+        }
+        let old = |(at, ..): &(Time, String, u64)| now.since(*at) >= LATE_WITHIN;
+        while self.late.front().is_some_and(old) {
+            self.late.pop_front();
+        }
+        let turn = match self.raised {
+            false => self.late.len() >= LATE_SECONDS,
+            true => self.late.is_empty(),
+        };
+        turn.then(|| {
+            self.raised = !self.raised;
+            (self.raised, self.detail())
+        })
+    }
+
+    fn detail(&self) -> String {
+        let Some((_, worker, _)) = self.late.iter().max_by_key(|(_, _, ticks)| *ticks) else {
+            return String::new();
+        };
+        let (seconds, of) = (self.late.len(), LATE_WITHIN.as_secs());
+        let ticks: u64 = self.late.iter().map(|(_, _, ticks)| *ticks).sum();
+        format!("{worker}: {ticks} ticks more than 10 ms late, in {seconds} of {of} seconds")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +242,37 @@ mod tests {
         burst.seen(at(700));
         assert_eq!([burst.look(at(700)), burst.look(at(1_299))], [None, None]);
         assert_eq!([burst.look(at(1_300)), burst.look(at(1_301))], [Some(false), None]);
+    }
+
+    /// R29: what takes the processor for long is an alarm; what takes it for a moment is none.
+    #[test]
+    fn audio_that_is_late_for_long_is_told_once_and_its_end_once() {
+        let ticks = |late, heard| {
+            let of = |worker: &str, late| Ticks { worker: worker.into(), late, heard };
+            [of("rtp-0", 3), of("rtp-1", late)]
+        };
+        // A start: what was counted before the first look is not of this second.
+        let mut audio = LateAudio::default();
+        assert_eq!(audio.look(at(0), &ticks(5_000, true)), None);
+        // Each second for a while, and then not: no alarm. One tick now and then: none, either.
+        let mut late = 5_000;
+        for second in 1..600 {
+            late += u64::from(second < 12 || second % 3 == 0);
+            assert_eq!(audio.look(at(second), &ticks(late, true)), None, "{second}");
+        }
+        // Without a leg nobody hears it.
+        for second in 600..700 {
+            late += 7;
+            assert_eq!(audio.look(at(second), &ticks(late, false)), None);
+        }
+        let mut told = Vec::new();
+        for second in 700..800 {
+            late += if second < 740 { 2 } else { 0 };
+            told.extend(audio.look(at(second), &ticks(late, true)).map(|news| (second, news)));
+        }
+        let detail = "rtp-1: 40 ticks more than 10 ms late, in 20 of 30 seconds".to_owned();
+        let over = String::new();
+        assert_eq!(told, [(719, (true, detail)), (769, (false, over))]);
     }
 
     #[test]

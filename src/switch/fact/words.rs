@@ -123,6 +123,7 @@ word! {
         Guessing = "guessing": "Somebody guesses passwords.",
         OneWayAudio = "one_way_audio": "Several legs send no audio, whether they hear the other side or not.",
         CertificateEnds = "certificate_ends": "A certificate ends soon, or cannot be used.",
+        WorkersLate = "workers_late": "Audio is late second after second: something else takes the processor.",
         ClockStepped = "clock_stepped": "The calendar was set while calls were up.",
         JournalBehind = "journal_behind": "The database is far behind the journal.",
         CheckInUnattended = "check_in_unattended": "A check-in was missed, and nobody has seen to it.",
