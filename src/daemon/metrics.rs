@@ -21,7 +21,7 @@ use super::orders::Operator;
 use crate::config::Config;
 use crate::engine::disk::space::space;
 use crate::record::retention::Space;
-use crate::switch::console::{AgentRow, GatewayRow, QueueRow, Status};
+use crate::switch::console::{AgentRow, GatewayRow, Held, QueueRow, Status};
 use crate::switch::fact::{AlarmWhat, Fact, FactKind, Sound};
 use crate::switch::{Reply, Request};
 
@@ -221,7 +221,8 @@ pub(super) fn text(operator: &Operator) -> String {
     page.family("info", "gauge", "The version that runs.");
     page.row("info", &[("version", version)], 1);
     let records = operator.config().record.enabled;
-    asked(&mut page, records, |request| operator.ask_if_room(request));
+    let held = asked(&mut page, records, |request| operator.ask_if_room(request));
+    memory(&mut page, operator, held);
     tally(&mut page, &operator.figures.tally);
     workers(&mut page, operator);
     sockets(&mut page, operator);
@@ -230,10 +231,16 @@ pub(super) fn text(operator: &Operator) -> String {
     page.0
 }
 
-/// What the switch itself says, as far as it answers. `records`: whether calls are to be recorded at all.
-fn asked(page: &mut Page, records: bool, mut ask: impl FnMut(Request) -> Option<Reply>) {
+/// What the switch itself says, as far as it answers, and what it holds. `records`: whether calls are to be recorded at
+/// all.
+fn asked(
+    page: &mut Page,
+    records: bool,
+    mut ask: impl FnMut(Request) -> Option<Reply>,
+) -> Vec<Held> {
     let Some(Reply::Status(status)) = ask(Request::Status) else {
-        return page.gauge("up", "Whether the exchange answers.", 0);
+        page.gauge("up", "Whether the exchange answers.", 0);
+        return Vec::new();
     };
     page.gauge("up", "Whether the exchange answers.", 1);
     exchange(page, &status, records);
@@ -243,10 +250,11 @@ fn asked(page: &mut Page, records: bool, mut ask: impl FnMut(Request) -> Option<
             Some(Reply::Agents(rows)) => agents(page, &rows),
             Some(Reply::Queues(rows)) => queues(page, &rows),
             // One that hangs since answers the others no more.
-            None => return,
+            None => break,
             Some(_) => {}
         }
     }
+    status.held
 }
 
 /// `records`: whether calls are to be recorded at all.
@@ -446,6 +454,24 @@ fn journal(page: &mut Page, operator: &Operator) {
     page.counter("journal_lost_total", "Facts that were never written down.", health.lost);
 }
 
+/// Memory by subsystem, from what each counts of itself: which of them grows. `switch`: what the exchange holds.
+fn memory(page: &mut Page, operator: &Operator, switch: Vec<Held>) {
+    let figures = &operator.figures;
+    let mut all: Vec<(String, u64)> =
+        figures.workers.held().map(|(name, bytes)| (name.to_owned(), bytes)).into();
+    all.push(("journal".into(), figures.journal.held()));
+    all.extend(figures.trace.as_ref().map(|trace| ("trace".to_owned(), trace.held())));
+    all.extend(switch.into_iter().map(|held| (held.subsystem, held.bytes)));
+    held(page, &all);
+}
+
+fn held(page: &mut Page, all: &[(String, u64)]) {
+    let about = "Memory by subsystem, by the sizes of what each holds, without texts, codecs and what the allocator adds.";
+    page.each(("memory_bytes", "gauge", about), "subsystem", all, |(name, bytes)| {
+        Some((name.clone(), *bytes))
+    });
+}
+
 /// Disk, certificates and this process.
 fn machine(page: &mut Page, operator: &Operator) {
     let config = operator.config();
@@ -625,6 +651,24 @@ mod tests {
         let mut page = Page::default();
         disks(&mut page, &config);
         assert!(page.0.contains("{holds=\"recordings, journal, database\"}"), "{}", page.0);
+    }
+
+    /// Which subsystem grows is to be seen beside what the process takes in all.
+    #[test]
+    fn memory_is_told_by_subsystem() {
+        let status: Status = serde_json::from_value(serde_json::json!({
+            "node": "n", "uptime_s": 1, "calls": 0, "legs": 0, "calls_total": 0, "calls_refused": 0, "recordings": 0,
+            "registered": 0, "transactions": 0, "records_away": false, "recorders": [], "outside_failed": 0,
+            "held": [{ "subsystem": "registrar", "bytes": 7_000 }],
+        }))
+        .unwrap();
+        let mut page = Page::default();
+        let mut status = Some(status);
+        let held = super::asked(&mut page, true, |_| status.take().map(Reply::Status));
+        let all: Vec<(String, u64)> =
+            held.into_iter().map(|one| (one.subsystem, one.bytes)).collect();
+        super::held(&mut page, &all);
+        assert!(page.0.contains("belfry_memory_bytes{subsystem=\"registrar\"} 7000"), "{}", page.0);
     }
 
     /// Whoever renames a figure renames it there too.

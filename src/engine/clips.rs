@@ -59,6 +59,12 @@ impl Clips {
         }))
     }
 
+    /// Bytes of all their samples and names.
+    pub fn bytes(&self) -> u64 {
+        let of = |(name, clip): (&String, &Arc<Clip>)| name.len() + size_of_val(clip.samples());
+        self.0.iter().map(of).sum::<usize>() as u64
+    }
+
     fn gather(
         files: impl Iterator<Item = (String, PathBuf, Result<Vec<i16>, String>)>,
     ) -> (Clips, Vec<ClipFault>) {
@@ -210,6 +216,8 @@ mod tests {
         assert_eq!(clips.get("en/care/menu").unwrap().samples().len(), 800);
         assert_eq!(clips.get("en/wide").unwrap().samples().len(), 800, "1,600 frames of 16 kHz");
         assert_eq!(clips.len(), 2);
+        let names = "en/care/menu".len() + "en/wide".len();
+        assert_eq!(clips.bytes() as usize, 2 * 1_600 + names);
         std::fs::create_dir_all(dir.path().join("music")).unwrap();
         write("music/default.wav", &wav(Format::Alaw, 1, 8_000, &[0xd5; 160]));
         let music = Clips::load(dir.path()).0.get("music/moh").expect("default stands in");

@@ -27,6 +27,19 @@ pub(super) struct Counters {
     pub(super) untold: AtomicU64,
     pub(super) commands_dropped: AtomicU64,
     pub(super) strays: AtomicU64,
+    pub(super) held: Held,
+}
+
+/// Bytes that a worker holds.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    /// Rings and buffers, from the start on.
+    pub(super) buffers: AtomicU64,
+    /// Its legs without, and with, their jitter buffers: weighed once a second.
+    pub(super) legs: AtomicU64,
+    pub(super) jitter: AtomicU64,
+    /// Pieces of recordings that wait for the disk.
+    pub(super) pieces: AtomicU64,
 }
 
 /// How late turns begin: microseconds, counted by ranges of which each is at most a quarter of its
@@ -152,11 +165,28 @@ pub struct WorkerRow {
     pub strays: u64,
 }
 
-/// The figures of all workers.
+/// The figures of all workers, and how many bytes of prompts there are.
 #[derive(Clone)]
-pub struct Figures(pub(super) Arc<Vec<(String, Running, Arc<Counters>)>>);
+pub struct Figures(
+    pub(super) Arc<Vec<(String, Running, Arc<Counters>)>>,
+    pub(super) Arc<AtomicU64>,
+);
 
 impl Figures {
+    /// Bytes that the engine holds, by subsystem; what codecs and the kernel hold is not in it.
+    pub fn held(&self) -> [(&'static str, u64); 5] {
+        let sum = |of: fn(&Held) -> &AtomicU64| -> u64 {
+            self.0.iter().map(|(_, _, counters)| of(&counters.held).load(Relaxed)).sum()
+        };
+        [
+            ("rtp_buffers", sum(|held| &held.buffers)),
+            ("rtp_legs", sum(|held| &held.legs)),
+            ("jitter_buffers", sum(|held| &held.jitter)),
+            ("recordings", sum(|held| &held.pieces)),
+            ("prompts", self.1.load(Relaxed)),
+        ]
+    }
+
     /// As they stand.
     pub fn rows(&self) -> Vec<WorkerRow> {
         let row = |(name, running, c): &(String, Running, Arc<Counters>)| WorkerRow {

@@ -268,7 +268,7 @@ impl Engine {
             fingerprint: config.dtls.map(|own| own.fingerprint().clone()),
             handshakes: HashSet::new(),
             ended: Vec::new(),
-            figures: Figures(Arc::new(figures)),
+            figures: Figures(Arc::new(figures), Arc::new(config.clips.bytes().into())),
             clips: config.clips,
             deliver,
             roster: Roster::new(count),
@@ -307,6 +307,7 @@ impl Engine {
     }
     /// Other prompts from now on; what plays goes on with the old.
     pub fn set_clips(&mut self, clips: Clips) {
+        self.figures.1.store(clips.bytes(), Relaxed);
         self.clips = clips;
     }
 

@@ -8,7 +8,7 @@ use super::backend::{Backend, DATAGRAM_BYTES};
 
 /// How many fit, and how many bytes of them: G.711 of 4,000 streams.
 const STAGED: usize = 4_096;
-const STAGED_BYTES: usize = 1 << 20;
+pub(super) const STAGED_BYTES: usize = 1 << 20;
 
 /// See the module.
 pub(super) struct Staged {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::UdpSocket;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
 use crossbeam_channel::bounded;
@@ -18,9 +18,10 @@ use super::figures::{Counters, Running};
 use super::links::Links;
 use super::pinning::{PRIORITY, exact_sleep, pin, real_time};
 use super::pool::Pair;
+use super::staged::STAGED_BYTES;
 use super::worker::{Deliver, Worker};
 use super::{Handle, RING, StartError};
-use crate::base::{Duration, LegId, Rng};
+use crate::base::{Duration, LegId, Rng, Time};
 use crate::media::control::Command;
 use crate::media::{Clip, Plane, PlaneConfig, PortIndex};
 
@@ -109,6 +110,9 @@ impl Seed {
         let (commands, from) = RingBuffer::new(RING);
         let (failed, failures) = RingBuffer::new(RING);
         let counters = Arc::new(Counters::default());
+        let rings = RING * (size_of::<Command<Arc<Clip>>>() + size_of::<LegId>());
+        let buffers = rings + STAGED_BYTES + size_of::<Plane>();
+        counters.held.buffers.store(buffers as u64, Relaxed);
         let ports = self.pairs.len();
         let mut sockets: Vec<UdpSocket> = Vec::with_capacity(2 * ports);
         for (n, pair) in std::mem::take(&mut self.pairs).into_iter().enumerate() {
@@ -252,6 +256,7 @@ impl Parts {
             began,
             waiting: VecDeque::new(),
             quiet: 0,
+            weigh_at: Time::ZERO,
         };
         worker.run();
     }

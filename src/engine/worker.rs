@@ -47,6 +47,8 @@ const LATE: Duration = Duration::from_millis(10);
 /// How long a worker that ends waits for the disk at most, and how long at once.
 const LAST_PIECES: Duration = Duration::from_secs(5);
 const MOMENT: Duration = Duration::from_millis(1);
+/// How often it is looked at what is held.
+const WEIGHED_EACH: Duration = Duration::from_secs(1);
 /// Coders of Opus that the commands of one turn may make, about 0.1 ms each: packets of other calls wait
 /// for no more than that when many calls are answered together, and the last of a hundred such calls waits for
 /// some tens of turns.
@@ -75,6 +77,8 @@ pub(super) struct Worker<B: Backend> {
     pub(super) waiting: VecDeque<Event>,
     /// Turns since the last datagram.
     pub(super) quiet: u32,
+    /// When what it holds is looked at next.
+    pub(super) weigh_at: Time,
 }
 
 impl<B: Backend> Worker<B> {
@@ -109,6 +113,7 @@ impl<B: Backend> Worker<B> {
             self.tap.flush();
             self.counters.staged_dropped.store(staged.dropped(), Relaxed);
             self.count(legs);
+            self.weigh(now);
         }
         self.end_recordings();
     }
@@ -195,6 +200,18 @@ impl<B: Backend> Worker<B> {
                 return self.waiting.push_front(event);
             }
         }
+    }
+
+    /// Looks at what it holds, once a second: each leg for some ten nanoseconds.
+    fn weigh(&mut self, now: Time) {
+        if now < self.weigh_at {
+            return;
+        }
+        self.weigh_at = now + WEIGHED_EACH;
+        let (legs, jitter) = self.plane.held();
+        self.counters.held.legs.store(legs as u64, Relaxed);
+        self.counters.held.jitter.store(jitter as u64, Relaxed);
+        self.counters.held.pieces.store(self.tap.held() as u64, Relaxed);
     }
 
     fn count(&mut self, legs: usize) {

@@ -76,6 +76,11 @@ impl Ear {
         Ok(Ear { jitter, rate, resampler, detector: Detector::new(), narrow })
     }
 
+    /// Bytes of its jitter buffer.
+    pub(super) fn held(&self) -> usize {
+        size_of::<Jitter>() + self.jitter.held()
+    }
+
     /// What every packet and every pull meets of it.
     #[inline]
     pub(super) fn place(&self) -> core::ops::Range<*const u8> {

@@ -176,6 +176,11 @@ enum State {
 }
 
 impl Jitter {
+    /// Bytes that it holds beside its own place; what libopus holds is not in it.
+    pub fn held(&self) -> usize {
+        self.store.held() + self.ready.held() + self.delay.held()
+    }
+
     /// An empty buffer for packets of `codec`, heard at `rate` or, where that is none of the codec's, at
     /// its own; `seed` for its comfort noise. About 30 kB at 8 kHz, and never more.
     pub fn new(codec: Codec, rate: Rate, seed: u64) -> Result<Jitter, OpenError> {

@@ -280,6 +280,14 @@ pub(super) struct Instead {
 }
 
 impl Leg {
+    /// Bytes that it holds beside its jitter buffer, and those of that.
+    pub(super) fn held(&self) -> (usize, usize) {
+        let encoder = self.encoder.as_ref().map_or(0, |_| size_of::<Encoder>());
+        let params = self.params.as_ref().map_or(0, |_| size_of::<StreamParams>());
+        let ear = self.ear.as_ref().map_or(0, |ear| ear.held());
+        (size_of::<Leg>() + encoder + params, ear)
+    }
+
     /// What every packet from its party meets.
     pub(super) fn heard_place(&self) -> [Range<*const u8>; 2] {
         let latch = offset_of!(Leg, latch);

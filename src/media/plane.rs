@@ -279,6 +279,11 @@ impl Plane {
         self.legs.len()
     }
 
+    /// Bytes that its legs hold, and those of their jitter buffers. Looks at each leg: for once a second.
+    pub fn held(&self) -> (usize, usize) {
+        self.legs.held()
+    }
+
     /// How many coders of Opus were made so far, each of which takes as long as a hundred packets: who gives
     /// commands can keep to so many at a time.
     pub fn coders_made(&self) -> u64 {

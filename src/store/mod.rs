@@ -192,6 +192,12 @@ impl Journal {
         self.state.health()
     }
 
+    /// Bytes that facts on their way to the disk hold; without their texts.
+    pub fn held(&self) -> u64 {
+        let places = RING_FACTS * (size_of::<Message>() + size_of::<usize>());
+        (places + self.ring.len() * size_of::<Fact>()) as u64
+    }
+
     /// Why the file of the records is known to be damaged, by whoever of this process met it: in the database's words, and
     /// what mends it.
     pub fn damage(&self) -> Option<String> {

@@ -1,9 +1,29 @@
-//! What the switch holds, table by table: whoever looks for a leak compares it before and after a load.
+//! What the switch holds, in places and in bytes, table by table: whoever looks for a leak compares it before and after a load.
 //! What is kept on purpose (registrations, cases, the day's figures, sources that were heard) is not in it.
 
 use super::Switch;
+use super::console::Held;
+use crate::base::{CallId, LegId};
 
 impl Switch {
+    /// Bytes by subsystem, by the sizes of what is in each table; without their texts, and without what the allocator adds.
+    pub(super) fn held_bytes(&self) -> Vec<Held> {
+        let calls = self.calls.len() * (size_of::<super::Active>() + size_of::<CallId>());
+        let legs = self.legs.len() * (size_of::<super::Leg>() + size_of::<LegId>());
+        let outputs = self.out.capacity() * size_of::<super::Output>();
+        let all = [
+            ("calls", calls + legs),
+            ("sip", self.agent.held()),
+            ("registrar", self.registrar.held()),
+            ("switch_outputs", outputs),
+        ];
+        let one = |(subsystem, bytes): (&str, usize)| Held {
+            subsystem: subsystem.to_owned(),
+            bytes: bytes as u64,
+        };
+        all.map(one).into()
+    }
+
     /// The tables in which calls leave nothing, with what is in each now.
     pub fn census(&self) -> Vec<(&'static str, usize)> {
         let sip = self.agent.counts();

@@ -333,6 +333,18 @@ pub struct Status {
     pub recorders: Vec<RecorderRow>,
     /// Sessions with them that were refused or died, since the start.
     pub outside_failed: u64,
+    /// Bytes that it holds, by subsystem.
+    #[serde(default)]
+    pub held: Vec<Held>,
+}
+
+/// What a subsystem holds in memory.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Held {
+    /// Which: `calls`, `sip`, `registrar` …
+    pub subsystem: String,
+    /// How much, by the sizes of what it holds, without texts.
+    pub bytes: u64,
 }
 
 /// A recorder outside.

@@ -104,6 +104,7 @@ impl Switch {
         Status {
             recorders,
             outside_failed,
+            held: self.held_bytes(),
             node: self.config.node.name.to_string(),
             uptime_s: now.at.since(self.started.at).as_secs(),
             calls: self.calls.len(),

@@ -74,6 +74,7 @@ pub struct Settings {
 pub struct Trace {
     jobs: Sender<Job>,
     dropped: Arc<AtomicU64>,
+    queued: Arc<AtomicU64>,
     dir: PathBuf,
     thread: Option<JoinHandle<()>>,
 }
@@ -83,6 +84,8 @@ pub struct Trace {
 pub struct Reader {
     jobs: Sender<Job>,
     dropped: Arc<AtomicU64>,
+    /// Bytes of the messages that wait for the thread.
+    queued: Arc<AtomicU64>,
     dir: PathBuf,
 }
 
@@ -108,19 +111,22 @@ impl Trace {
     /// Begins a new segment in the folder, which is made if it is not there.
     pub fn start(settings: Settings) -> io::Result<Trace> {
         let (jobs, queue) = bounded(QUEUE);
-        let dropped = Arc::new(AtomicU64::new(0));
+        let (dropped, queued) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let taken = queued.clone();
         let dir = settings.dir.clone();
         let ring = Ring::open(&settings.dir, settings.keep, settings.max_bytes)?;
         let collector = settings.hep.map(|(to, node)| Collector::new(to, node)).transpose()?;
         let thread = std::thread::Builder::new()
             .name("trace".into())
-            .spawn(move || keep(&queue, ring, collector.as_ref()))?;
-        Ok(Trace { jobs, dropped, dir, thread: Some(thread) })
+            .spawn(move || keep(&queue, ring, collector.as_ref(), &taken))?;
+        Ok(Trace { jobs, dropped, queued, dir, thread: Some(thread) })
     }
 
     /// For who reads.
     pub fn reader(&self) -> Reader {
-        Reader { jobs: self.jobs.clone(), dropped: self.dropped.clone(), dir: self.dir.clone() }
+        let (jobs, dropped, queued) =
+            (self.jobs.clone(), self.dropped.clone(), self.queued.clone());
+        Reader { jobs, dropped, queued, dir: self.dir.clone() }
     }
 
     /// A message came (`ours`: goes) by this flow.
@@ -128,32 +134,42 @@ impl Trace {
         if matches!(message.method(), Method::Register | Method::Options | Method::Subscribe) {
             return;
         }
-        self.put(Job::Message(Kept { at_us: now_us(), ours, flow, message: message.clone() }));
+        let bytes = message.bytes().len() as u64;
+        self.queued.fetch_add(bytes, Ordering::Relaxed);
+        if !self.put(Job::Message(Kept { at_us: now_us(), ours, flow, message: message.clone() })) {
+            self.queued.fetch_sub(bytes, Ordering::Relaxed);
+        }
     }
 
     /// A dialog with this Call-ID is that leg of this call.
     pub fn dialog(&self, call: CallId, leg: LegId, call_id: String) {
-        self.put(Job::Dialog { call, leg, call_id });
+        let _ = self.put(Job::Dialog { call, leg, call_id });
     }
 
     /// A recording of the call, the file at `path`, has these legs in its channels from now on.
     pub fn recorded(&self, call: CallId, path: String, left: LegId, right: Option<LegId>) {
-        self.put(Job::Recorded { at_us: now_us(), call, left, right, path });
+        let _ = self.put(Job::Recorded { at_us: now_us(), call, left, right, path });
     }
 
     /// A line beside the messages of a call, such as a leg's figures at its end.
     pub fn note(&self, call: CallId, text: String) {
-        self.put(Job::Note { at_us: now_us(), call, text });
+        let _ = self.put(Job::Note { at_us: now_us(), call, text });
     }
 
     /// The call is over: whoever looks for it need not read on to the newest message.
     pub fn over(&self, call: CallId) {
-        self.put(Job::Over { at_us: now_us(), call });
+        let _ = self.put(Job::Over { at_us: now_us(), call });
     }
 
-    fn put(&self, job: Job) {
-        if let Err(TrySendError::Full(_)) = self.jobs.try_send(job) {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+    /// Whether there was room for it.
+    fn put(&self, job: Job) -> bool {
+        match self.jobs.try_send(job) {
+            Ok(()) => true,
+            Err(why) => {
+                let full = matches!(why, TrySendError::Full(_));
+                self.dropped.fetch_add(u64::from(full), Ordering::Relaxed);
+                false
+            }
         }
     }
 }
@@ -172,6 +188,12 @@ impl Drop for Trace {
 }
 
 impl Reader {
+    /// Bytes that what waits to be written holds.
+    pub fn held(&self) -> u64 {
+        let places = QUEUE * (size_of::<Job>() + size_of::<usize>());
+        places as u64 + self.queued.load(Ordering::Relaxed)
+    }
+
     /// The messages of a call, in the order in which they were seen. None: it is unknown here, or its
     /// messages are older than is kept.
     pub fn find(&self, call: CallId) -> io::Result<Found> {
@@ -187,7 +209,7 @@ impl Reader {
 }
 
 /// The thread.
-fn keep(queue: &Receiver<Job>, mut ring: Ring, collector: Option<&Collector>) {
+fn keep(queue: &Receiver<Job>, mut ring: Ring, collector: Option<&Collector>, queued: &AtomicU64) {
     let mut sorting = Sorting::default();
     let mut written = Instant::now();
     loop {
@@ -198,6 +220,7 @@ fn keep(queue: &Receiver<Job>, mut ring: Ring, collector: Option<&Collector>) {
         }
         match queue.recv_timeout(IDLE) {
             Ok(Job::Message(kept)) => {
+                queued.fetch_sub(kept.message.bytes().len() as u64, Ordering::Relaxed);
                 keep_message(kept, &mut sorting, &mut ring, collector);
                 if queue.is_empty() {
                     std::thread::sleep(GATHER);

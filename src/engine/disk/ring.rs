@@ -65,6 +65,7 @@ pub(in crate::engine) fn ring(bytes: usize) -> (TapSender, TapReceiver) {
         ring: to,
         free,
         spare: (0..count).map(|_| made()).collect(),
+        count,
         lost: HashMap::with_capacity(LOSERS),
         ends: VecDeque::with_capacity(LOSERS),
         dropped: 0,
@@ -77,6 +78,8 @@ pub(in crate::engine) struct TapSender {
     ring: Producer<Tap>,
     free: Consumer<Chunk>,
     spare: Vec<Chunk>,
+    /// Chunks in all.
+    count: usize,
     /// Bytes that each recording has lost here, until its end.
     lost: HashMap<RecordingId, u64>,
     ends: VecDeque<(RecordingId, u64, u64)>,
@@ -84,6 +87,11 @@ pub(in crate::engine) struct TapSender {
 }
 
 impl TapSender {
+    /// Bytes of the pieces that wait for the disk.
+    pub(in crate::engine) fn held(&self) -> usize {
+        (self.count.saturating_sub(self.spare.len() + self.free.slots())) * PIECE_BYTES
+    }
+
     /// Hands on a piece, or drops it; an end waits, if it must.
     pub(in crate::engine) fn record(&mut self, part: Recorded<'_>) {
         match part {

@@ -43,6 +43,11 @@ pub struct Delay {
 }
 
 impl Delay {
+    /// Bytes of its box.
+    pub(super) fn held(&self) -> usize {
+        size_of_val(&*self.packets)
+    }
+
     /// Before any packet.
     pub fn new() -> Delay {
         Delay {

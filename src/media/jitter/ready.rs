@@ -49,6 +49,11 @@ impl Ready {
         Ready { samples, from: 0, to: 0, block, rate }
     }
 
+    /// Bytes of its boxes.
+    pub(super) fn held(&self) -> usize {
+        size_of_val(&*self.samples) + size_of_val(&*self.block)
+    }
+
     /// Slots that wait.
     pub(super) fn slots(&self) -> usize {
         (self.to - self.from) / self.rate.per_slot()

@@ -54,6 +54,11 @@ impl Store {
         Store { kept: Box::new([NONE; MOST]), count: 0, bytes: Box::new([0; BYTES]), write: 0 }
     }
 
+    /// Bytes of its boxes.
+    pub(super) fn held(&self) -> usize {
+        size_of_val(&*self.kept) + size_of_val(&*self.bytes)
+    }
+
     pub(super) fn clear(&mut self) {
         self.count = 0;
     }

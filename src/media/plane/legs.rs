@@ -97,6 +97,17 @@ impl Legs {
         self.looks.get(slot as usize).is_some_and(|at| *at <= now)
     }
 
+    /// Bytes that they hold, and of these those of jitter buffers; coders' own memory is not in it.
+    pub(super) fn held(&self) -> (usize, usize) {
+        let room = size_of::<Option<Box<Leg>>>() + size_of::<Time>() + size_of::<u32>();
+        let legs = self.slots.iter().flatten();
+        let (own, buffers) = legs.fold((0, 0), |(own, buffers), leg| {
+            let (more, buffer) = leg.held();
+            (own + more, buffers + buffer)
+        });
+        (self.slots.capacity() * room + own, buffers)
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.by_id.len()

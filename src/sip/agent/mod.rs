@@ -271,6 +271,13 @@ impl Agent {
         }
     }
 
+    /// Bytes that transactions, sessions and subscriptions hold, without the messages that they keep.
+    pub fn held(&self) -> usize {
+        let sessions = self.sessions.len() * (size_of::<Session>() + size_of::<SessionId>());
+        let watches = self.watches.len() * (size_of::<Watch>() + size_of::<SubscriptionId>());
+        self.core.transactions.held() + sessions + watches
+    }
+
     /// What was counted since the start.
     pub fn stats(&self) -> Stats {
         self.core.stats

@@ -400,6 +400,17 @@ impl Registrar {
         untold.map(|(aor, binding)| (aor.clone(), binding.clone())).collect()
     }
 
+    /// Bytes that it holds, without the texts of bindings.
+    pub fn held(&self) -> usize {
+        let one = size_of::<Box<str>>() + size_of::<Address>();
+        let looked_at = size_of::<(Time, Box<str>)>();
+        let of = |(name, address): (&Box<str>, &Address)| {
+            one + looked_at + 2 * name.len() + address.bindings.capacity() * size_of::<Binding>()
+        };
+        let connections = self.connections.len() * size_of::<(Flow, Box<str>)>();
+        self.addresses.iter().map(of).sum::<usize>() + connections
+    }
+
     /// How many addresses have bindings, and how many bindings there are.
     pub fn counts(&self) -> (usize, usize) {
         (self.addresses.len(), self.addresses.values().map(|all| all.bindings.len()).sum())

@@ -101,6 +101,14 @@ impl Transactions {
         self.servers.len()
     }
 
+    /// Bytes that they hold, without the messages that they keep.
+    pub fn held(&self) -> usize {
+        let key = size_of::<Box<[u8]>>() + size_of::<TxnId>();
+        let servers = self.servers.len() * (size_of::<Server>() + size_of::<TxnId>());
+        let clients = self.clients.len() * (size_of::<Client>() + size_of::<ClientId>());
+        servers + clients + (self.by_key.len() + self.by_origin.len()) * key
+    }
+
     /// How many client transactions there are, lingering ones included.
     pub fn clients(&self) -> usize {
         self.clients.len()

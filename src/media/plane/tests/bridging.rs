@@ -32,6 +32,27 @@ fn the_relay_passes_payloads_bit_for_bit() {
     assert_eq!(world.plane.counts().clocks, 0, "nothing of our own is sent");
 }
 
+/// A leg that hears samples holds a jitter buffer, one that is relayed none, and nothing is held of one that is gone.
+#[test]
+fn what_legs_hold_is_counted_and_goes_with_them() {
+    let mut world = world();
+    assert_eq!(world.plane.held().1, 0);
+    let (mut a, b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::G722));
+    let without = world.plane.held();
+    assert!(without.0 >= 2 * 1_000, "{without:?}");
+    world.bridge(&a, &b);
+    for _ in 0..10 {
+        a.say(&mut world, &[0; 160]);
+        world.pass(20);
+    }
+    let (legs, jitter) = world.plane.held();
+    assert!(legs >= without.0 && (20_000..200_000).contains(&jitter), "{legs} {jitter}");
+    world.close(&a);
+    world.close(&b);
+    let (legs, jitter) = world.plane.held();
+    assert!(jitter == 0 && legs < without.0 / 10, "{legs} {jitter}");
+}
+
 /// A second order to listen for tones of another country is one.
 #[test]
 fn the_tones_of_the_country_that_was_named_last_are_listened_for() {
