@@ -1,4 +1,5 @@
 //! Putting a back-up back: looked at as a whole first, then all files beside their places, then all into them.
+//! Plans, surveys and forms that were made since are moved aside: they would be in force with those put back.
 //! What was there stays, with `.before-restore` behind its name (or `.before-restore-2` and so on), and is asked for
 //! first. Or everything below another directory, to look at it.
 
@@ -24,6 +25,8 @@ use crate::store::{database::Database, segment};
 const LONGEST_LIST: u64 = 16 << 20;
 /// Files of a folder that are looked at for what is not in the back-up.
 const MOST_BESIDE: usize = 5_000;
+/// Bytes of a file that are looked at to know whether it is a configuration.
+const MOST_TOML: u64 = crate::config::MAX_TEXT as u64;
 /// Bytes that are read at once.
 const PIECE: usize = 64 << 10;
 
@@ -72,7 +75,7 @@ fn run(args: &Restore) -> Result<(), String> {
         show(&manifest, &chosen);
     }
     if args.check {
-        say(args, &manifest, &chosen, false);
+        say(args, &manifest, &chosen, None);
         return Ok(());
     }
     if args.json && args.to.is_none() && !args.yes {
@@ -92,21 +95,24 @@ fn run(args: &Restore) -> Result<(), String> {
         }
         None => nobody_runs(&args.file, &manifest)?,
     }
-    asked(&chosen, &places, &args.file, args.yes)?;
+    let newer = match &args.to {
+        Some(_) => Vec::new(),
+        None => beyond(&chosen, &manifest, &configured_in(&args.from, &manifest, &args.file)?),
+    };
+    asked((&chosen, &newer), &places, &args.file, args.yes)?;
     let parts = put_beside(&args.from, &manifest, &places, wanted)?;
     let moved = match parts.iter().try_for_each(|(entry, part)| holds(entry, part)) {
-        Ok(()) => put_all(&parts, &places),
+        Ok(()) => put_all(&parts, &newer, &places),
         Err(why) => Err(why),
     };
     parts.iter().for_each(|(_, part)| drop(fs::remove_file(part)));
     moved?;
-    say(args, &manifest, &chosen, true);
-    let newer = beyond(&chosen, &manifest, &places);
+    say(args, &manifest, &chosen, Some(&newer));
     if !newer.is_empty() {
         let count = files::counted(newer.len(), "file");
         eprintln!(
-            "belfry: {count} of plans, surveys and forms that the back-up does not have lie beside those put back, and would \
-             be in force with them: move away what is not to be, then 'belfry check':"
+            "belfry: {count} of plans, surveys and forms that the back-up does not have would be in force with those put \
+             back, and have .before-restore behind their names now:"
         );
         newer.iter().for_each(|path| eprintln!("  {}", path.display()));
     }
@@ -123,20 +129,60 @@ fn run(args: &Restore) -> Result<(), String> {
     Ok(())
 }
 
-/// What lies in folders of the configuration that was put back and is not in the back-up: made later, or by somebody else.
-fn beyond(chosen: &[&Entry], manifest: &Manifest, places: &Places<'_>) -> Vec<PathBuf> {
-    let is_plan = |path: &Path| path.extension().is_some_and(|end| end == "toml" || end == "xml");
+/// Whether a file is read as a plan, a survey or a form where it lies in a folder of such.
+fn is_plan(path: &Path) -> bool {
+    let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    !hidden && path.extension().is_some_and(|end| end == "toml" || end == "xml")
+}
+
+/// What lies in folders that are read as wholes and is not in the back-up: made later, or by somebody else. Not in the
+/// folders of configurations themselves, where nothing is read that is not named.
+fn beyond(
+    chosen: &[&Entry],
+    manifest: &Manifest,
+    configured_in: &BTreeSet<PathBuf>,
+) -> Vec<PathBuf> {
     let plans = chosen.iter().filter(|e| e.what == What::Configuration && is_plan(&e.path));
-    let folders: BTreeSet<PathBuf> =
-        plans.filter_map(|entry| Some(places.of(entry).parent()?.to_owned())).collect();
-    let known: BTreeSet<PathBuf> = manifest.files.iter().map(|entry| places.of(entry)).collect();
-    let within =
-        |dir: &PathBuf| fs::read_dir(dir).into_iter().flatten().flatten().take(MOST_BESIDE);
+    let folders: BTreeSet<&Path> = plans
+        .filter_map(|entry| entry.path.parent())
+        .filter(|folder| !configured_in.contains(*folder))
+        .collect();
+    let known: BTreeSet<&Path> = manifest.files.iter().map(|entry| entry.path.as_path()).collect();
+    let within = |dir: &&Path| fs::read_dir(dir).into_iter().flatten().flatten().take(MOST_BESIDE);
     let all = folders.iter().flat_map(within).map(|file| file.path());
-    let mut newer: Vec<PathBuf> =
-        all.filter(|path| is_plan(path) && path.is_file() && !known.contains(path)).collect();
+    let mut newer: Vec<PathBuf> = all
+        .filter(|path| is_plan(path) && path.is_file() && !known.contains(path.as_path()))
+        .collect();
     newer.sort();
     newer
+}
+
+/// The folders in which configurations lie: that of this machine, and those in the back-up, which are known by what
+/// only they have.
+fn configured_in(
+    from: &Path,
+    manifest: &Manifest,
+    file: &ConfigFile,
+) -> Result<BTreeSet<PathBuf>, String> {
+    let own = files::path_of(file);
+    let own = own.as_deref().and_then(|path| std::path::absolute(path).ok());
+    let mut found: BTreeSet<PathBuf> =
+        own.as_deref().and_then(Path::parent).map(Path::to_owned).into_iter().collect();
+    each(from, |name, content| {
+        let entry = name.parse().ok().and_then(|nth: usize| manifest.files.get(nth));
+        let is_toml = |e: &&Entry| {
+            e.what == What::Configuration && e.path.extension().is_some_and(|e| e == "toml")
+        };
+        let Some(entry) = entry.filter(is_toml) else { return Ok(()) };
+        let mut text = String::new();
+        let read = content.take(MOST_TOML).read_to_string(&mut text).is_ok();
+        let table = read.then(|| text.parse::<toml::Table>().ok()).flatten();
+        if table.is_some_and(|table| table.contains_key("sip") || table.contains_key("node")) {
+            found.extend(entry.path.parent().map(Path::to_owned));
+        }
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// What the back-up holds, for a person.
@@ -151,14 +197,15 @@ fn show(manifest: &Manifest, chosen: &[&Entry]) {
     chosen.iter().for_each(|entry| outln!("{:>12}  {}", entry.bytes, entry.path.display()));
 }
 
-/// What the back-up holds, and whether it was put back, for programs.
-fn say(args: &Restore, manifest: &Manifest, chosen: &[&Entry], put_back: bool) {
+/// What the back-up holds, and whether it was put back, for programs; `aside`: it was, and these were moved aside for it.
+fn say(args: &Restore, manifest: &Manifest, chosen: &[&Entry], aside: Option<&[PathBuf]>) {
     if !args.json {
         return;
     }
     let document = serde_json::json!({
         "node": manifest.node, "version": manifest.version, "made": manifest.made,
-        "waiting_facts": manifest.waiting, "files": chosen, "put_back": put_back, "below": args.to,
+        "waiting_facts": manifest.waiting, "files": chosen, "put_back": aside.is_some(), "below": args.to,
+        "moved_aside": aside.unwrap_or_default(),
     });
     outln!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
 }
@@ -222,10 +269,10 @@ fn nobody_runs(file: &ConfigFile, manifest: &Manifest) -> Result<(), String> {
     }
 }
 
-/// Names what is there and would be replaced, and what lies where a back-up of this house has nothing to put, and goes
+/// Names what is there and would be replaced or moved aside (`newer`), and what lies where a back-up of this house has nothing to put, and goes
 /// on only if that is wanted: an archive by another hand could name any file of the machine.
 fn asked(
-    chosen: &[&Entry],
+    (chosen, newer): (&[&Entry], &[PathBuf]),
     places: &Places<'_>,
     file: &ConfigFile,
     yes: bool,
@@ -236,13 +283,20 @@ fn asked(
     let outside =
         |path: &&PathBuf| places.below.is_none() && !own.iter().any(|dir| path.starts_with(dir));
     let outside: Vec<&PathBuf> = new.iter().filter(outside).collect();
-    if yes || (there.is_empty() && outside.is_empty()) {
+    if yes || (there.is_empty() && outside.is_empty() && newer.is_empty()) {
         return Ok(());
     }
     if !there.is_empty() {
         let count = files::counted(there.len(), "file");
         outln!("{count} would be replaced, and kept as FILE.before-restore:");
         there.iter().for_each(|path| outln!("  {}", path.display()));
+    }
+    if !newer.is_empty() {
+        let count = files::counted(newer.len(), "file");
+        outln!(
+            "{count} would be moved to FILE.before-restore, for the back-up does not have them:"
+        );
+        newer.iter().for_each(|path| outln!("  {}", path.display()));
     }
     if !outside.is_empty() {
         let count = files::counted(outside.len(), "file");
@@ -436,11 +490,23 @@ fn holds(entry: &Entry, part: &Path) -> Result<(), String> {
     looked.map_err(|trouble| trouble.to_string())
 }
 
-/// Moves all files into their places, or none.
-fn put_all(parts: &[(&Entry, PathBuf)], places: &Places<'_>) -> Result<(), String> {
+/// Moves all files into their places and what was made since aside, or none.
+fn put_all(
+    parts: &[(&Entry, PathBuf)],
+    newer: &[PathBuf],
+    places: &Places<'_>,
+) -> Result<(), String> {
     let mut moved = Vec::new();
     let all = &mut moved;
     let done = parts.iter().try_for_each(|(entry, part)| put(entry, &places.of(entry), part, all));
+    let done = done.and_then(|()| {
+        newer.iter().try_for_each(|path| {
+            let kept = with_ending(path, &kept_ending(path));
+            fs::rename(path, &kept).map_err(told(path))?;
+            all.push((path.clone(), kept));
+            Ok(())
+        })
+    });
     done.inspect_err(|_| {
         for (from, to) in moved.iter().rev() {
             let _ = fs::rename(to, from);
@@ -684,13 +750,13 @@ mod tests {
         let (cron, own) = (entry(elsewhere.path().join("job")), entry(dir.path().join("new.toml")));
         let places = Places { below: None };
         if !std::io::stdin().is_terminal() {
-            let why = asked(&[&own, &cron], &places, &file, false).unwrap_err();
+            let why = asked((&[&own, &cron], &[]), &places, &file, false).unwrap_err();
             assert!(why.contains("--yes"), "{why}");
         }
-        assert_eq!(asked(&[&cron], &places, &file, true), Ok(()));
-        assert_eq!(asked(&[&own], &places, &file, false), Ok(()));
+        assert_eq!(asked((&[&cron], &[]), &places, &file, true), Ok(()));
+        assert_eq!(asked((&[&own], &[]), &places, &file, false), Ok(()));
         let below = Places { below: Some(elsewhere.path()) };
-        assert_eq!(asked(&[&cron], &below, &file, false), Ok(()));
+        assert_eq!(asked((&[&cron], &[]), &below, &file, false), Ok(()));
         let mut list = look(&tar).unwrap();
         list.files.push(entry("/etc/x\u{1b}[2K".into()));
         let why = check(&list).unwrap_err();
@@ -726,17 +792,40 @@ mod tests {
         assert_eq!(fs::read_to_string(at("plan/a.toml")).unwrap(), "# a plan");
         assert_eq!(fs::read_to_string(at("secret")).unwrap(), "geheim");
         assert_eq!(fs::read_to_string(at("plan/a.toml.before-restore")).unwrap(), "# another plan");
-        // What was made since is named: a mixture of both would be in force.
-        fs::write(at("plan/later.toml"), "# since").unwrap();
-        fs::write(at("plan/later.txt"), "no plan").unwrap();
-        let manifest = look(&tar).unwrap();
-        let all: Vec<&Entry> = manifest.files.iter().collect();
-        let places = Places { below: None };
-        assert_eq!(beyond(&all, &manifest, &places), [at("plan/later.toml")]);
-        let store: Vec<&Entry> = all.iter().copied().filter(|e| e.what == What::Store).collect();
-        assert_eq!(beyond(&store, &manifest, &places), Vec::<PathBuf>::new());
         let parts = fs::read_dir(at("plan")).unwrap().flatten();
         assert_eq!(parts.filter(|e| e.path().to_string_lossy().contains("part")).count(), 0);
+    }
+
+    /// What was made since would be in force with what is put back: a mixture that nobody has tried.
+    #[test]
+    fn plans_that_were_made_since_are_moved_aside_and_nothing_else_is() {
+        let (dir, file, tar) = backed_up();
+        let at = |name: &str| dir.path().join(name);
+        let others = ["plan/notes.txt", "plan/.later.toml", "other.toml"];
+        for name in others.iter().chain(&["plan/later.toml", "plan/later.xml"]) {
+            fs::write(at(name), "# since").unwrap();
+        }
+        // By nothing that puts no plans back, and not without being asked for.
+        again(&file, &tar, Some("store")).unwrap();
+        run(&Restore { to: Some(at("look")), ..order(&file, &tar, true) }).unwrap();
+        assert!(at("plan/later.toml").exists());
+        fs::remove_file(at("plan/a.toml")).unwrap();
+        if !std::io::stdin().is_terminal() {
+            assert!(run(&order(&file, &tar, false)).unwrap_err().contains("--yes"));
+            assert!(at("plan/later.toml").exists());
+        }
+        again(&file, &tar, Some("configuration")).unwrap();
+        for name in ["plan/later.toml", "plan/later.xml"] {
+            assert!(!at(name).exists() && at(&format!("{name}.before-restore")).exists(), "{name}");
+        }
+        // Another configuration beside the own is read by nobody who does not name it.
+        assert!(others.iter().all(|name| at(name).exists()));
+        assert_eq!(fs::read_to_string(at("plan/a.toml")).unwrap(), "# a plan");
+        // A second time: what was kept by the first stays.
+        fs::write(at("plan/later.toml"), "# again").unwrap();
+        again(&file, &tar, None).unwrap();
+        let kept = fs::read_to_string(at("plan/later.toml.before-restore-2")).unwrap();
+        assert_eq!(kept, "# again");
     }
 
     #[test]

@@ -14,6 +14,8 @@ use crate::store::database::{Database, Trouble};
 const HOUR: u64 = 2 * 8_000 * 3_600;
 /// Hours of recording that there should be room for, one call: four weeks of days of ten hours.
 const HOURS_WANTED: u64 = 280;
+/// Folders that are named in one line.
+const MOST_NAMED: usize = 8;
 const GIGABYTE: u64 = 1_000_000_000;
 
 pub(super) fn look(loaded: &Loaded, records: bool) -> Vec<Finding> {
@@ -27,6 +29,7 @@ pub(super) fn look(loaded: &Loaded, records: bool) -> Vec<Finding> {
     findings.push(database(&config.database(), records));
     findings.push(prompts(loaded));
     findings.extend(keys(config));
+    findings.extend(reports_left(config));
     findings
 }
 
@@ -49,6 +52,33 @@ fn write_and_remove(dir: &Path) -> std::io::Result<()> {
     let path = dir.join(format!(".belfry-doctor-{}", std::process::id()));
     fs::File::create_new(&path)?;
     fs::remove_file(&path)
+}
+
+/// Folders of kept reports whose `[[report]]` is no more: what removes reports past their time knows those of the
+/// configuration alone.
+fn reports_left(config: &Config) -> Option<Finding> {
+    let dir = config.reports_dir();
+    let known = |name: &str| config.reports.iter().any(|own| own.name.as_str() == name);
+    let folders = fs::read_dir(&dir).ok()?.flatten().filter(|entry| entry.path().is_dir());
+    let mut left: Vec<String> =
+        folders.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    left.retain(|name| !known(name));
+    left.sort();
+    (!left.is_empty()).then(|| {
+        let first: Vec<&str> = left.iter().take(MOST_NAMED).map(String::as_str).collect();
+        let more = left.len() - first.len();
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        Finding::warning(
+            "reports",
+            format!(
+                "{} in {}, of which no [[report]] is any more: {}{more}. They are kept, and never removed by age",
+                files::counted(left.len(), "folder"),
+                dir.display(),
+                first.join(", ")
+            ),
+            "move away or remove what is not to be kept, or write the [[report]] again",
+        )
+    })
 }
 
 /// Bytes as a person reads them.
@@ -229,6 +259,30 @@ fn prompts(loaded: &Loaded) -> Finding {
 mod tests {
     use super::*;
     use crate::daemon::doctor::State;
+
+    #[test]
+    fn folders_of_reports_that_are_no_more_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = format!(
+            "[node]\ndata_dir = \"{}\"\n[sip]\nlisten = \"udp:127.0.0.1:5060\"\n[[report]]\nname = \"daily\"\nof = \"queue\"\n",
+            dir.path().display()
+        );
+        let config = Config::parse(&text).unwrap().0;
+        assert_eq!(reports_left(&config), None);
+        let reports = config.reports_dir();
+        fs::create_dir_all(reports.join("daily")).unwrap();
+        fs::write(reports.join("a-file"), "").unwrap();
+        assert_eq!(reports_left(&config), None);
+        for name in ["weekly", "old"] {
+            fs::create_dir_all(reports.join(name)).unwrap();
+        }
+        let found = reports_left(&config).expect("two are left");
+        assert!(
+            found.found.contains("2 folders") && found.found.contains(": old, weekly."),
+            "{found:?}"
+        );
+        assert_eq!(found.state, State::Warning);
+    }
 
     #[test]
     fn a_directory_is_looked_at_where_it_will_be() {
