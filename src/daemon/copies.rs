@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!  start, reload ─▶ Reads::of_disk ─▶ each file as it was read ─▶ keep ─▶ in-force.new ─▶ data_dir/in-force
+//!                                          those that are kept already: a further name of the same copy ┘
 //!  start with faults ─▶ data_dirs ─▶ Reads::of_copies ─▶ the same reading, /etc/a.toml from in-force/etc/a.toml
 //! ```
 //!
@@ -10,7 +11,7 @@
 //! here: prompts and recordings' keys, without which a start goes on; what is in the environment; what is written.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown};
@@ -149,15 +150,31 @@ pub(super) fn keep(data_dir: &Path, noted: &Noted) -> Result<bool, String> {
         let most = MOST_BYTES >> 20;
         return Err(format!("they are more than {MOST_FILES} files or {most} MiB"));
     }
+    written_anew(data_dir, noted).map(|written| written.is_some())
+}
+
+/// What was done to keep copies.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+struct Written {
+    /// Files that were written and synced, and their bytes.
+    files: usize,
+    bytes: usize,
+    /// Files that were there: the same copy got a further name.
+    linked: usize,
+}
+
+/// Keeps them; none: the same is kept.
+fn written_anew(data_dir: &Path, noted: &Noted) -> Result<Option<Written>, String> {
     let folder = data_dir.join(NAME);
-    if is_kept(&folder, noted) {
-        return Ok(false);
+    let same = kept_already(&folder, noted);
+    if same.len() == noted.files.len() && held(&folder).len() == same.len() {
+        return Ok(None);
     }
     let new = data_dir.join(NEW);
     let put = || {
         gone(&new)?;
         let owner = fs::metadata(data_dir)?;
-        write(&new, noted, (owner.uid(), owner.gid()))?;
+        let written = write(&new, noted, (owner.uid(), owner.gid()), (&folder, &same))?;
         let before = data_dir.join(BEFORE);
         if folder.exists() {
             gone(&before)?;
@@ -165,9 +182,9 @@ pub(super) fn keep(data_dir: &Path, noted: &Noted) -> Result<bool, String> {
         }
         fs::rename(&new, &folder)?;
         File::open(data_dir)?.sync_all()?;
-        gone(&before)
+        gone(&before).map(|()| written)
     };
-    put().map(|()| true).map_err(|error: std::io::Error| format!("{}: {error}", folder.display()))
+    put().map(Some).map_err(|error: std::io::Error| format!("{}: {error}", folder.display()))
 }
 
 /// Keeps these files as they are now beside what else is kept: they came into force alone.
@@ -189,16 +206,15 @@ pub(super) fn keep_too<'p>(
     keep(data_dir, &noted)
 }
 
-/// Whether a folder holds just this.
-fn is_kept(folder: &Path, noted: &Noted) -> bool {
-    let held = held(folder);
-    held.len() == noted.files.len()
-        && noted.files.iter().all(|(place, content)| {
-            let path = folder.join(place);
-            let length = fs::metadata(&path).map(|about| about.len());
-            length.is_ok_and(|length| length == content.len() as u64)
-                && fs::read(path).is_ok_and(|there| there == *content)
-        })
+/// The places of which a folder holds the same content.
+fn kept_already<'n>(folder: &Path, noted: &'n Noted) -> BTreeSet<&'n Path> {
+    let is_kept = |(place, content): &(&PathBuf, &Vec<u8>)| {
+        let path = folder.join(place);
+        let length = fs::symlink_metadata(&path).map(|about| about.is_file().then(|| about.len()));
+        length.is_ok_and(|length| length == Some(content.len() as u64))
+            && fs::read(path).is_ok_and(|there| there == **content)
+    };
+    noted.files.iter().filter(is_kept).map(|(place, _)| place.as_path()).collect()
 }
 
 /// The places of all files in a folder of copies; at most one more than are kept.
@@ -229,11 +245,18 @@ fn gone(folder: &Path) -> std::io::Result<()> {
 }
 
 /// Writes all of it to a new folder, for Belfry's user alone, and syncs it: first all is written, since the first sync
-/// then takes most of the rest along.
-fn write(new: &Path, noted: &Noted, owner: (u32, u32)) -> std::io::Result<()> {
+/// then takes most of the rest along. What `before` has the same (`same`) gets a further name and is not written: with some
+/// thousands of secrets a change of one would else cost some thousands of syncs.
+fn write(
+    new: &Path,
+    noted: &Noted,
+    owner: (u32, u32),
+    (before, same): (&Path, &BTreeSet<&Path>),
+) -> std::io::Result<Written> {
     let mut folders = vec![new.to_owned()];
     DirBuilder::new().mode(0o700).create(new)?;
     let mut files = Vec::with_capacity(noted.files.len().min(64));
+    let mut written = Written::default();
     for (place, content) in &noted.files {
         if place.components().count() > MOST_DEEP {
             return Err(std::io::Error::other(format!("{} lies too deep", place.display())));
@@ -245,8 +268,14 @@ fn write(new: &Path, noted: &Noted, owner: (u32, u32)) -> std::io::Result<()> {
             let made = above.ancestors().take_while(|folder| *folder != new);
             folders.extend(made.map(Path::to_owned));
         }
+        // A file system without such names, or a copy that is somebody else's: written anew.
+        if same.contains(place.as_path()) && linked(&before.join(place), &path, owner) {
+            written.linked += 1;
+            continue;
+        }
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         file.write_all(content)?;
+        (written.files, written.bytes) = (written.files + 1, written.bytes + content.len());
         files.push(path);
     }
     for path in files.iter().chain(&folders) {
@@ -258,7 +287,14 @@ fn write(new: &Path, noted: &Noted, owner: (u32, u32)) -> std::io::Result<()> {
         }
         handle.sync_all()?;
     }
-    Ok(())
+    Ok(written)
+}
+
+/// Whether the copy `from`, which is synced, got a further name; only of one that is its owner's alone.
+fn linked(from: &Path, to: &Path, owner: (u32, u32)) -> bool {
+    let own = fs::symlink_metadata(from)
+        .is_ok_and(|about| (about.uid(), about.gid()) == owner && about.mode() & 0o7777 == 0o600);
+    own && fs::hard_link(from, to).is_ok()
 }
 
 /// Where the `data_dir` of a configuration may be that cannot be used: as it says itself, as systemd has it, the usual
@@ -343,6 +379,53 @@ mod tests {
         assert_eq!(read("/etc/b/b.toml"), Ok("ONE".to_owned()));
         assert_eq!(read("/etc/b/plan/a.xml"), Err(ErrorKind::NotFound));
         assert!(!dir.path().join(NEW).exists() && !dir.path().join(BEFORE).exists());
+    }
+
+    /// What the kernel has counted of this thread's writing: bytes, and calls.
+    fn counted() -> Option<[u64; 2]> {
+        let text = fs::read_to_string("/proc/thread-self/io").ok()?;
+        let of = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.parse().ok());
+        Some([of("wchar: ")?, of("syscw: ")?])
+    }
+
+    /// With two thousand secrets a start writes nothing, and a change of one writes that one.
+    #[test]
+    fn of_thousands_of_files_only_those_that_changed_are_written() {
+        const FILES: usize = 2_000;
+        let dir = tempfile::tempdir().expect("a folder");
+        let all = |changed: &str| {
+            let mut all = Noted::default();
+            for nth in 0..FILES {
+                let text = if nth == 7 { changed.to_owned() } else { format!("secret {nth}") };
+                all.add(format!("etc/b/secrets/{nth}").into(), text.into_bytes());
+            }
+            all
+        };
+        let keep = |noted: &Noted| {
+            let before = counted();
+            let written = written_anew(dir.path(), noted).expect("kept");
+            let after = counted();
+            (written, before.zip(after).map(|(b, a)| [a[0] - b[0], a[1] - b[1]]))
+        };
+        let (first, _) = keep(&all("one"));
+        assert_eq!(first.map(|written| (written.files, written.linked)), Some((FILES, 0)));
+        let (second, calls) = keep(&all("one"));
+        assert_eq!(second, None);
+        assert!(calls.is_none_or(|calls| calls == [0, 0]), "{calls:?}");
+        let (third, calls) = keep(&all("another"));
+        assert_eq!(third, Some(Written { files: 1, bytes: 7, linked: FILES - 1 }));
+        assert!(calls.is_none_or(|calls| calls == [7, 1]), "{calls:?}");
+        let (folder, _) = there(dir.path()).expect("kept");
+        let reads = Reads::of_copies(folder.clone());
+        assert_eq!(reads.bytes(Path::new("/etc/b/secrets/7")).expect("read"), b"another");
+        assert_eq!(reads.bytes(Path::new("/etc/b/secrets/8")).expect("read"), b"secret 8");
+        // A copy that others may read gets no further name.
+        let open = fs::Permissions::from_mode(0o644);
+        fs::set_permissions(folder.join("etc/b/secrets/9"), open).expect("ours");
+        let (fourth, _) = keep(&all("one"));
+        assert_eq!(fourth.map(|written| (written.files, written.linked)), Some((2, FILES - 2)));
+        let about = fs::metadata(folder.join("etc/b/secrets/9")).expect("there");
+        assert_eq!(about.permissions().mode() & 0o777, 0o600);
     }
 
     /// Ended at any moment, the next start finds those of before or the new ones, whole.
