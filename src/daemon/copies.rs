@@ -210,7 +210,8 @@ pub(super) fn keep_too<'p>(
 fn kept_already<'n>(folder: &Path, noted: &'n Noted) -> BTreeSet<&'n Path> {
     let is_kept = |(place, content): &(&PathBuf, &Vec<u8>)| {
         let path = folder.join(place);
-        let length = fs::symlink_metadata(&path).map(|about| about.is_file().then(|| about.len()));
+        let length =
+            fs::symlink_metadata(&path).map(|about| about.is_file().then_some(about.len()));
         length.is_ok_and(|length| length == Some(content.len() as u64))
             && fs::read(path).is_ok_and(|there| there == **content)
     };

@@ -404,11 +404,12 @@ impl Registrar {
     pub fn held(&self) -> usize {
         let one = size_of::<Box<str>>() + size_of::<Address>();
         let looked_at = size_of::<(Time, Box<str>)>();
-        let of = |(name, address): (&Box<str>, &Address)| {
-            one + looked_at + 2 * name.len() + address.bindings.capacity() * size_of::<Binding>()
-        };
+        let bindings = |address: &Address| address.bindings.capacity() * size_of::<Binding>();
         let connections = self.connections.len() * size_of::<(Flow, Box<str>)>();
-        self.addresses.iter().map(of).sum::<usize>() + connections
+        let addresses = self.addresses.iter();
+        let addresses =
+            addresses.map(|(name, its)| one + looked_at + 2 * name.len() + bindings(its));
+        addresses.sum::<usize>() + connections
     }
 
     /// How many addresses have bindings, and how many bindings there are.
