@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::UdpSocket;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use crossbeam_channel::bounded;
@@ -102,6 +102,11 @@ pub(super) type Shown = (String, Running, Arc<Counters>);
 
 type Grown = (Handle, Shown);
 
+/// Bytes of a worker's rings and buffers, those of its backend not counted.
+pub(super) const BUFFERS: usize = RING * (size_of::<Command<Arc<Clip>>>() + size_of::<LegId>())
+    + STAGED_BYTES
+    + size_of::<Plane>();
+
 impl Seed {
     /// Starts the thread, which opens its backend itself; waits for that. A backend that was asked for
     /// by name has no substitute.
@@ -110,9 +115,6 @@ impl Seed {
         let (commands, from) = RingBuffer::new(RING);
         let (failed, failures) = RingBuffer::new(RING);
         let counters = Arc::new(Counters::default());
-        let rings = RING * (size_of::<Command<Arc<Clip>>>() + size_of::<LegId>());
-        let buffers = rings + STAGED_BYTES + size_of::<Plane>();
-        counters.held.buffers.store(buffers as u64, Relaxed);
         let ports = self.pairs.len();
         let mut sockets: Vec<UdpSocket> = Vec::with_capacity(2 * ports);
         for (n, pair) in std::mem::take(&mut self.pairs).into_iter().enumerate() {

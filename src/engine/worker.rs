@@ -26,6 +26,7 @@ use super::figures::Counters;
 use super::links::Links;
 use super::prefetch::prefetch;
 use super::staged::Staged;
+use super::start::BUFFERS;
 use crate::base::{LegId, Time};
 use crate::media::control::{Command, Event};
 use crate::media::dtls::Terms;
@@ -208,6 +209,7 @@ impl<B: Backend> Worker<B> {
             return;
         }
         self.weigh_at = now + WEIGHED_EACH;
+        self.counters.held.buffers.store(BUFFERS as u64, Relaxed);
         let (legs, jitter) = self.plane.held();
         self.counters.held.legs.store(legs as u64, Relaxed);
         self.counters.held.jitter.store(jitter as u64, Relaxed);

@@ -101,21 +101,12 @@ fn run(args: &Restore) -> Result<(), String> {
     };
     asked((&chosen, &newer), &places, &args.file, args.yes)?;
     let parts = put_beside(&args.from, &manifest, &places, wanted)?;
-    let moved = match parts.iter().try_for_each(|(entry, part)| holds(entry, part)) {
-        Ok(()) => put_all(&parts, &newer, &places),
-        Err(why) => Err(why),
-    };
+    let held = parts.iter().try_for_each(|(entry, part)| holds(entry, part));
+    let moved = held.and_then(|()| put_all(&parts, &newer, &places));
     parts.iter().for_each(|(_, part)| drop(fs::remove_file(part)));
     moved?;
     say(args, &manifest, &chosen, Some(&newer));
-    if !newer.is_empty() {
-        let count = files::counted(newer.len(), "file");
-        eprintln!(
-            "belfry: {count} of plans, surveys and forms that the back-up does not have would be in force with those put \
-             back, and have .before-restore behind their names now:"
-        );
-        newer.iter().for_each(|path| eprintln!("  {}", path.display()));
-    }
+    tell_aside(&newer);
     let count = files::counted(chosen.len(), "file");
     match &args.to {
         _ if args.json => {}
@@ -127,6 +118,19 @@ fn run(args: &Restore) -> Result<(), String> {
         ),
     }
     Ok(())
+}
+
+/// Says what was moved aside.
+fn tell_aside(newer: &[PathBuf]) {
+    if newer.is_empty() {
+        return;
+    }
+    let count = files::counted(newer.len(), "file");
+    eprintln!(
+        "belfry: {count} of plans, surveys and forms that the back-up does not have would be in force with those put \
+         back, and have .before-restore behind their names now:"
+    );
+    newer.iter().for_each(|path| eprintln!("  {}", path.display()));
 }
 
 /// Whether a file is read as a plan, a survey or a form where it lies in a folder of such.
