@@ -89,7 +89,10 @@ pub(super) fn main(args: Doctor) -> ExitCode {
         true => Finding::ok("appliance", "runs; its own ports are taken by itself"),
         false => Finding::ok("appliance", "does not run"),
     }];
-    let said = if runs { asked(config.console.socket.clone()) } else { Said::default() };
+    let said = match runs {
+        true => asked(config.console.socket.clone(), config.record.enabled),
+        false => Said::default(),
+    };
     findings.extend(said.findings);
     findings.extend(machine::look(&loaded, &said.workers));
     let asked = network::look(config, &loaded.tls, runs);
@@ -116,7 +119,7 @@ fn beside_faults(args: &Doctor, faults: &[Fault]) -> Vec<Finding> {
         Ok(socket) if runs(&socket) => {
             let found = "runs; what else there is to look at is known when the files are right";
             findings.push(Finding::ok("appliance", found));
-            findings.extend(asked(socket).findings);
+            findings.extend(asked(socket, true).findings);
         }
         _ => findings.push(Finding::ok("appliance", "does not run")),
     }
@@ -140,9 +143,10 @@ fn report(findings: &[Finding], json: bool) -> ExitCode {
 }
 
 /// What the appliance says of itself, if it says so in time (R28): one that stands still answers nothing.
-fn asked(socket: std::path::PathBuf) -> Said {
+/// `records`: whether calls are to be recorded at all.
+fn asked(socket: std::path::PathBuf, records: bool) -> Said {
     let (said, heard) = std::sync::mpsc::channel();
-    std::thread::spawn(move || said.send(running::look(&socket)));
+    std::thread::spawn(move || said.send(running::look(&socket, records)));
     heard.recv_timeout(PATIENCE).unwrap_or_else(|_| {
         Said::of(Finding::error(
             "appliance",

@@ -44,7 +44,8 @@ pub(super) struct Worker {
     pub(super) real_time: bool,
 }
 
-pub(super) fn look(socket: &Path) -> Said {
+/// `records`: whether calls are to be recorded at all.
+pub(super) fn look(socket: &Path, records: bool) -> Said {
     let ask = |command: &str| client::ask(socket, command).ok().filter(|answer| answer.ok);
     let status = match answered(client::ask(socket, "show status")) {
         Ok(status) => status,
@@ -52,7 +53,7 @@ pub(super) fn look(socket: &Path) -> Said {
     };
     let mut findings = Vec::new();
     if let Ok(status) = serde_json::from_value::<Status>(status.data) {
-        findings.extend(exchange(&status));
+        findings.extend(exchange(&status, records));
     }
     let rows = |command: &str| ask(command).map(|answer| answer.data);
     if let Some(Ok(gateways)) = rows("show gateways").map(serde_json::from_value::<Vec<GatewayRow>>)
@@ -98,7 +99,7 @@ fn answered(asked: std::io::Result<Answer>) -> Result<Answer, Finding> {
     }
 }
 
-fn exchange(status: &Status) -> Vec<Finding> {
+fn exchange(status: &Status, records: bool) -> Vec<Finding> {
     let refusing = status.refusing.as_ref().map(|why| {
         Finding::error(
             "calls",
@@ -106,7 +107,7 @@ fn exchange(status: &Status) -> Vec<Finding> {
             "see [limits] in belfry.toml; for a full journal make room below [node] data_dir (df)",
         )
     });
-    let mute = status.not_recording.as_ref().map(|why| {
+    let mute = status.not_recording.as_ref().filter(|_| records).map(|why| {
         Finding::error(
             "recordings",
             format!("no recording begins: {why}"),
@@ -386,6 +387,23 @@ mod tests {
             assert_eq!(found.len(), 2, "{found:?}");
             assert!(found[0].state == state && found[0].remedy.contains(word), "{found:?}");
         }
+    }
+
+    /// Where nothing is to be recorded, that nothing is recorded is no fault.
+    #[test]
+    fn recordings_that_are_switched_off_are_no_fault() {
+        let status = |not_recording: Option<&str>| -> Status {
+            serde_json::from_value(serde_json::json!({
+                "node": "n", "uptime_s": 1, "calls": 0, "legs": 0, "calls_total": 0, "calls_refused": 0,
+                "recordings": 0, "registered": 0, "transactions": 0, "records_away": false, "recorders": [],
+                "outside_failed": 0, "not_recording": not_recording,
+            }))
+            .unwrap()
+        };
+        assert_eq!(exchange(&status(Some("[record] enabled is off")), false), []);
+        assert_eq!(exchange(&status(None), true), []);
+        let found = exchange(&status(Some("the disk is full")), true);
+        assert!(found[0].state == State::Error && found[0].found.contains("disk"), "{found:?}");
     }
 
     #[test]
