@@ -32,8 +32,9 @@ use super::cli::Doctor;
 use super::files::{self, Fault, Source};
 use crate::console::out::outln;
 
-/// How long the appliance that runs may take to say how it is.
+/// How long the appliance that runs may take for each answer, and for all of them.
 const PATIENCE: Duration = Duration::from_secs(3);
+const LONGEST: Duration = Duration::from_secs(15);
 
 /// How a finding is to be taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -142,18 +143,12 @@ fn report(findings: &[Finding], json: bool) -> ExitCode {
     if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// What the appliance says of itself, if it says so in time (R28): one that stands still answers nothing.
+/// What the appliance says of itself, as far as it says so in time (R28): one that stands still answers nothing.
 /// `records`: whether calls are to be recorded at all.
 fn asked(socket: std::path::PathBuf, records: bool) -> Said {
-    let (said, heard) = std::sync::mpsc::channel();
-    std::thread::spawn(move || said.send(running::look(&socket, records)));
-    heard.recv_timeout(PATIENCE).unwrap_or_else(|_| {
-        Said::of(Finding::error(
-            "appliance",
-            format!("it runs, and does not answer within {} s", PATIENCE.as_secs()),
-            "journalctl -u belfry says what came before; systemctl restart belfry ends all calls",
-        ))
-    })
+    let (tell, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || running::look(&socket, records, &tell));
+    Said::gather(&heard, PATIENCE, LONGEST)
 }
 
 /// What was found without what was said before: a gateway that is down for the appliance itself need not be told of

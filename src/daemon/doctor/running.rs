@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
@@ -20,7 +22,7 @@ const SILENT_PERCENT: f64 = 2.0;
 /// The most names in one line.
 const MOST_NAMED: usize = 8;
 
-/// What the appliance that runs says.
+/// What the appliance that runs says, or a part of it.
 #[derive(Default)]
 pub(super) struct Said {
     pub(super) findings: Vec<Finding>,
@@ -33,6 +35,35 @@ impl Said {
     pub(super) fn of(finding: Finding) -> Said {
         Said { findings: vec![finding], workers: Vec::new() }
     }
+
+    /// All that it says, if each answer comes within `patience`, and all within `longest`; else what came, and that it
+    /// says no more.
+    pub(super) fn gather(said: &Receiver<Said>, patience: Duration, longest: Duration) -> Said {
+        let (begun, mut all) = (Instant::now(), Said::default());
+        loop {
+            match said.recv_timeout(patience.min(longest.saturating_sub(begun.elapsed()))) {
+                Ok(more) => {
+                    all.findings.extend(more.findings);
+                    all.workers.extend(more.workers);
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    all.findings.push(Finding::error(
+                        "appliance",
+                        format!("it runs, and does not answer within {} s", patience.as_secs()),
+                        "top -H: where something else takes the processor, end that; journalctl -u belfry says what came before; \
+                         systemctl restart belfry ends all calls",
+                    ));
+                    return all;
+                }
+            }
+        }
+        if all.findings.is_empty() {
+            let well = "takes calls, records, and writes down what happens";
+            all.findings.push(Finding::ok("appliance", well));
+        }
+        all
+    }
 }
 
 /// An RTP worker, as `show workers --json` has it: what the service itself may, and uses.
@@ -44,37 +75,36 @@ pub(super) struct Worker {
     pub(super) real_time: bool,
 }
 
-/// `records`: whether calls are to be recorded at all.
-pub(super) fn look(socket: &Path, records: bool) -> Said {
+/// Asks it one question after the other and tells what comes of each at once: a machine on which something takes the
+/// processor answers slowly. `records`: whether calls are to be recorded at all.
+pub(super) fn look(socket: &Path, records: bool, tell: &Sender<Said>) {
+    // Who asked waits no more.
+    let tell = |said: Said| drop(tell.send(said));
+    let all = |findings: Vec<Finding>| tell(Said { findings, workers: Vec::new() });
     let ask = |command: &str| client::ask(socket, command).ok().filter(|answer| answer.ok);
     let status = match answered(client::ask(socket, "show status")) {
         Ok(status) => status,
-        Err(finding) => return Said::of(finding),
+        Err(finding) => return tell(Said::of(finding)),
     };
-    let mut findings = Vec::new();
     if let Ok(status) = serde_json::from_value::<Status>(status.data) {
-        findings.extend(exchange(&status, records));
+        all(exchange(&status, records));
+    }
+    if let Some(metrics) = ask("metrics") {
+        all(figures(&read(&metrics.text)));
     }
     let rows = |command: &str| ask(command).map(|answer| answer.data);
     if let Some(Ok(gateways)) = rows("show gateways").map(serde_json::from_value::<Vec<GatewayRow>>)
     {
-        findings.extend(gateways.iter().filter_map(gateway));
+        all(gateways.iter().filter_map(gateway).collect());
     }
     if let (Some(Ok(agents)), Some(Ok(phones))) = (
         rows("show agents").map(serde_json::from_value::<Vec<AgentRow>>),
         rows("show phones").map(serde_json::from_value::<Vec<PhoneRow>>),
     ) {
-        findings.extend(log_ins(&agents, &phones));
-    }
-    if let Some(metrics) = ask("metrics") {
-        findings.extend(figures(&read(&metrics.text)));
-    }
-    if findings.is_empty() {
-        findings
-            .push(Finding::ok("appliance", "takes calls, records, and writes down what happens"));
+        all(log_ins(&agents, &phones));
     }
     let workers = rows("show workers").and_then(|data| serde_json::from_value(data).ok());
-    Said { findings, workers: workers.unwrap_or_default() }
+    tell(Said { findings: Vec::new(), workers: workers.unwrap_or_default() });
 }
 
 /// The answer, if there is one; else what to do. A restart ends all calls: it is for an exchange that says nothing.
@@ -387,6 +417,26 @@ mod tests {
             assert_eq!(found.len(), 2, "{found:?}");
             assert!(found[0].state == state && found[0].remedy.contains(word), "{found:?}");
         }
+    }
+
+    /// One that answers slowly, or stops in the middle, has said what it has said.
+    #[test]
+    fn what_came_before_the_silence_is_told() {
+        let gather = |said: &Receiver<Said>| {
+            Said::gather(said, Duration::from_millis(10), Duration::from_secs(30))
+        };
+        let (tell, said) = std::sync::mpsc::channel();
+        let late = || Said::of(Finding::warning("audio", "it is late", "top -H"));
+        tell.send(late()).unwrap();
+        let cut = gather(&said);
+        assert_eq!(cut.findings.len(), 2);
+        assert!(cut.findings[1].state == State::Error, "{:?}", cut.findings);
+        tell.send(late()).unwrap();
+        drop(tell);
+        assert_eq!(gather(&said).findings, late().findings);
+        let (tell, said) = std::sync::mpsc::channel();
+        drop(tell);
+        assert!(gather(&said).findings[0].state == State::Ok);
     }
 
     /// Where nothing is to be recorded, that nothing is recorded is no fault.
