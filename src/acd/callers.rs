@@ -472,9 +472,14 @@ impl Centre {
         self.withdraw(now, call, offered);
         let (queue, waited_ms) = (self.queue_name(queue), waited.as_millis() as u64);
         self.tell(now, What::Left { queue, call, why, waited_ms });
-        if let Some(back) = held {
+        match held {
+            // It was answered: nobody need be called back.
+            Some(back) if why == Departure::PickedUp => {
+                self.take_out(now, back, Departure::CalledAgain);
+            }
             // No agent had it: the call-back is owed still.
-            self.resume(now, back);
+            Some(back) => self.resume(now, back),
+            None => {}
         }
     }
 

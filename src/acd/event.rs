@@ -287,6 +287,8 @@ pub enum Departure {
     NoAgents,
     /// The caller pressed the key of a way out.
     Key,
+    /// A phone that was not offered it took it while an agent's rang: it is answered, in no talk of the queue's.
+    PickedUp,
     /// It was sent elsewhere: a transfer, an operator.
     Moved,
     /// The queue is no more, or has closed for the day.

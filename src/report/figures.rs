@@ -33,9 +33,14 @@ pub fn speed_of_answer(tally: &Tally) -> Ratio {
     Ratio::new(tally.get(M::WaitMs), tally.get(M::Answered))
 }
 
-/// Calls handled: answered, called back, and reached in a preview campaign.
+/// Calls answered by the queue's agents: what another phone picked up is in no talk of theirs.
+fn answered_by_agents(tally: &Tally) -> u64 {
+    tally.get(M::Answered).saturating_sub(tally.get(M::PickedUp))
+}
+
+/// Calls handled: answered by agents, called back, and reached in a preview campaign.
 pub fn handled(tally: &Tally) -> u64 {
-    tally.sum(&[M::Answered, M::CalledBack, M::Previewed])
+    answered_by_agents(tally) + tally.sum(&[M::CalledBack, M::Previewed])
 }
 
 /// Average handling time: (talk + hold + after-call work) / handled.
@@ -48,9 +53,9 @@ pub fn per_answer(tally: &Tally, time: M) -> Ratio {
     Ratio::new(tally.get(time), handled(tally))
 }
 
-/// How long the phone of who answered rang: ring / answered. Who was called back or shown to an agent was not rung for.
+/// How long the phone of who answered rang: ring / answered by agents. Who was called back or shown to an agent was not rung for.
 pub fn ring_time(tally: &Tally) -> Ratio {
-    Ratio::new(tally.get(M::RingMs), tally.get(M::Answered))
+    Ratio::new(tally.get(M::RingMs), answered_by_agents(tally))
 }
 
 /// How long agents were signed in.

@@ -82,6 +82,7 @@ const QUEUE: &[Column] = &[
     column("entered", "Entered", "进入队列", |r| Cell::Count(r.tally.get(M::Entered))),
     column("offered", "Ended", "结束", |r| Cell::Count(f::offered(r.tally))),
     column("answered", "Answered", "接听", |r| Cell::Count(r.tally.get(M::Answered))),
+    column("picked_up", "Picked up", "代接", |r| Cell::Count(r.tally.get(M::PickedUp))),
     column("abandoned", "Abandoned", "放弃", |r| Cell::Count(r.tally.get(M::Abandoned))),
     column("short", "Short abandoned", "短放弃", |r| {
         Cell::Count(r.tally.abandoned_within(r.terms.short))

@@ -477,8 +477,12 @@ impl Ledger {
             "given_up" | "not_offered" => M::GivenUp,
             "called_again" => M::CalledAgain,
             "restart" => M::Lost,
+            "picked_up" => M::PickedUp,
             _ => M::Moved,
         };
+        if measure == M::PickedUp {
+            self.picked_up(queue, at, waited_ms);
+        }
         if measure == M::Abandoned {
             let seconds = M::AbandonedIn(seconds_up(waited_ms));
             self.count(Kind::Queue, queue, at, seconds, 1);
@@ -489,6 +493,15 @@ impl Ledger {
         self.count(Kind::Queue, queue, at, measure, 1);
         if !is_back {
             self.count(Kind::Queue, queue, at, M::MaxWaitMs, waited_ms);
+        }
+    }
+
+    /// A phone outside the queue took the caller, who is answered as of now: a talk of the queue's it is not, so that no
+    /// end of it will be told.
+    fn picked_up(&mut self, queue: &str, at: i64, waited_ms: u64) {
+        let waited = M::AnsweredIn(seconds_up(waited_ms));
+        for (measure, value) in [(M::Answered, 1), (waited, 1), (M::WaitMs, waited_ms)] {
+            self.count(Kind::Queue, queue, at, measure, value);
         }
     }
 

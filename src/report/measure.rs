@@ -60,6 +60,7 @@ measures! {
     Entered = "entered": "Callers who came into the queue.",
     Refused = "refused": "Callers whom the queue did not let in.",
     Answered = "answered": "Calls answered, of those that ended.",
+    PickedUp = "picked_up": "Of these, those that a phone outside the queue picked up, in no talk of the queue's.",
     Abandoned = "abandoned": "Callers who hung up while they waited.",
     TimedOut = "timed_out": "Callers who had waited as long as they may.",
     NoAgents = "no_agents": "Callers put out since the last agent had gone.",

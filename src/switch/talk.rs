@@ -55,8 +55,8 @@ impl Switch {
         self.recorded_sides(now, id);
         self.third_answered(now, id, with, dialing.dial.record);
         self.transfer_settled(now, id);
-        // Another phone has picked the call up: no agent has it.
-        self.quit_queue(now, id, crate::acd::event::Departure::Moved);
+        // Another phone has picked the call up: it is answered, and no agent has it.
+        self.quit_queue(now, id, crate::acd::event::Departure::PickedUp);
         self.rearm(id);
     }
 

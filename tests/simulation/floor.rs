@@ -223,7 +223,7 @@ fn grouped(care: &str, seed: u64) -> House {
     House::with_plan(plan, Faults::NONE, seed, codecs, change)
 }
 
-/// A colleague picks up what rings at an agent's phone: nobody's reservation is left, and the caller has left once.
+/// A colleague picks up what rings at an agent's phone (R4, R23): nobody's reservation is left, and the caller is answered.
 #[test]
 fn a_colleague_who_picks_a_caller_up_leaves_no_agent_ringing() {
     let mut house = grouped("ring = \"20 s\"\n", 4);
@@ -242,6 +242,10 @@ fn a_colleague_who_picks_a_caller_up_leaves_no_agent_ringing() {
     house.hang_up(caller);
     house.ends_clean();
     assert_eq!(words(&house), ["entered", "offered", "not_taken", "left"]);
+    let Some(Reply::Queues(rows)) = house.world.ask(Request::Queues) else { panic!("no answer") };
+    let day = &rows[0].today;
+    assert_eq!((day.entered, day.answered, day.abandoned), (1, 1, 0));
+    assert_eq!(day.service_level, Some(1.0));
 }
 
 fn line(house: &House, n: usize) -> Replaces {

@@ -198,7 +198,8 @@ pub enum QueueFact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         up_ms: Option<u64>,
     },
-    /// It waits no more: the other end. `abandoned`, `timed_out`, `no_agents`, `key`, `moved`, `closed`, `restart`;
+    /// It waits no more: the other end. `abandoned`, `timed_out`, `no_agents`, `key`, `moved`, `closed`, `restart`,
+    /// `picked_up` (a phone outside the queue has answered it);
     /// of a call-back `given_up`, `called_again`, `not_offered`.
     Left {
         /// Why.
