@@ -459,6 +459,13 @@ impl Centre {
         self.by_number.get(number).copied()
     }
 
+    /// Who served which number before a start, by the agents' numbers, the last first; agents who are no more are left out.
+    pub fn served_restored(&mut self, rows: Vec<(String, String)>) {
+        let known = |(number, agent): (String, String)| Some((number, self.numbered(&agent)?));
+        let rows = rows.into_iter().filter_map(known).collect();
+        self.served.restore(rows);
+    }
+
     /// What an agent wishes, or is forced to. Offers and their outcomes are told by call.
     pub fn wish(
         &mut self,

@@ -10,9 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::alarms::Alarms;
+use super::clock::Clock;
 use super::exchange::Inputs;
 use super::serve::STORE_LOOK;
 use super::{campaigns, homes};
+use crate::acd::served::{MOST_RESTORED, RESTORED};
+use crate::base::Wall;
 use crate::engine::disk::seal::Sealer;
 use crate::store::{Journal, Records, Trouble};
 use crate::switch::Input;
@@ -53,7 +56,7 @@ pub(super) async fn restore(
             reading.await
         }
     };
-    let (wishes, held, bindings, cases, agents, backs, subscribers) = read;
+    let (wishes, held, bindings, cases, agents, served, backs, subscribers) = read;
     if let Some(alarm) = lost {
         homes::offer(&inputs, alarm).await;
     }
@@ -66,6 +69,7 @@ pub(super) async fn restore(
         Input::Registrations(bindings),
         Input::Messages(held),
         Input::SignedIn(agents),
+        Input::Served(served),
         Input::CallBacks(backs),
     ];
     for mut input in all {
@@ -151,25 +155,28 @@ pub(super) async fn seal_the_rest(journal: Journal, database: PathBuf, sealer: S
 }
 
 /// What the records keep for the exchange: number, wish and value; messages; registrations; cases; agents;
-/// call-backs; subscribers.
+/// whom they served; call-backs; subscribers.
 type KeptRows = (
     Vec<(String, String, String)>,
     Vec<Held>,
     Vec<KeptBinding>,
     KeptCases,
     Vec<SignedIn>,
+    Vec<(String, String)>,
     Vec<KeptBack>,
     Update,
 );
 
 async fn kept(database: &Path) -> Result<KeptRows, Trouble> {
     let records = Records::open(database).await?;
+    let since = Clock::start().now().wall.0 - RESTORED.as_millis() as i64;
     Ok((
         records.wishes().await?,
         records.held_messages().await?,
         records.kept_bindings().await?,
         records.kept_cases().await?,
         records.signed_in().await?,
+        records.served(Wall(since), MOST_RESTORED).await?,
         records.call_backs().await?,
         records.all_subscribers().await?,
     ))

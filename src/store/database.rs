@@ -41,6 +41,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("schema_24.sql"),
     include_str!("schema_25.sql"),
     include_str!("schema_26.sql"),
+    include_str!("schema_27.sql"),
 ];
 
 /// Marks the file as ours (SQLite's `application_id`): "Blfr".

@@ -49,7 +49,20 @@ pub(super) fn statements<'q>(
     }
 }
 
+/// Who was answered, by whom, the last first; by its index.
+pub(super) const SERVED: &str = "SELECT c.caller, json_extract(e.body, '$.agent') FROM events e JOIN calls c ON c.call = e.call \
+                      WHERE e.kind = 'queue' AND json_extract(e.body, '$.event') = 'answered' \
+                      AND e.wall >= ? AND c.caller <> '' ORDER BY e.wall DESC LIMIT ?";
+
 impl Records {
+    /// The numbers of callers whom agents answered since then, with the agents' numbers: at most so many talks, the last
+    /// one first.
+    pub async fn served(&self, since: Wall, most: u32) -> Result<Vec<(String, String)>, Trouble> {
+        let rows = sqlx::query_as::<_, (String, Option<String>)>(SERVED).bind(since.0).bind(most);
+        let rows = rows.fetch_all(&self.pool).await.map_err(self.sorted())?;
+        Ok(rows.into_iter().filter_map(|(number, agent)| Some((number, agent?))).collect())
+    }
+
     /// Who is to be called back, the one first who came first.
     pub async fn call_backs(&self) -> Result<Vec<KeptBack>, Trouble> {
         let select = "SELECT call, queue, \"from\", number, priority, entered, until, failed, tried \

@@ -993,6 +993,45 @@ fn call_backs_are_owed_over_a_restart_and_wrap_ups_stand_with_the_call() {
     });
 }
 
+/// R16: the agent who last served the caller comes first, after a restart as well.
+#[test]
+fn who_served_a_caller_last_is_read_back_newest_first_by_its_index() {
+    use crate::switch::fact::QueueFact;
+    let dir = tempfile::tempdir().unwrap();
+    let began = |n: u64| FactKind::CallBegan {
+        call: call(n),
+        caller: Party::Phone { number: format!("13{n}") },
+        dialled: "800".into(),
+        caller_name: String::new(),
+        context: "gateway".into(),
+    };
+    let answered = |n: u64, agent: &str| {
+        let (agent, by) = (agent.into(), None);
+        let what = QueueFact::Answered { agent, waited_ms: 9, rang_ms: 0, back: false, by };
+        FactKind::Queue { queue: "care".into(), call: call(n), what }
+    };
+    let left = FactKind::Queue {
+        queue: "care".into(),
+        call: call(2),
+        what: QueueFact::Left { why: "abandoned".into(), waited_ms: 1 },
+    };
+    let facts = [began(1), began(2), answered(1, "7001"), answered(1, "7002"), left];
+    stored(dir.path(), facts.into_iter().chain([began(3), answered(3, "7003")]));
+    block(async {
+        let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
+        let row = |number: &str, agent: &str| (number.to_owned(), agent.to_owned());
+        let all = records.served(Wall(0), 9).await.unwrap();
+        assert_eq!(all, [row("133", "7003"), row("131", "7002"), row("131", "7001")]);
+        assert_eq!(records.served(Wall(0), 2).await.unwrap(), all[..2]);
+        assert_eq!(records.served(Wall(5), 9).await.unwrap(), all[..1]);
+        let plan = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", super::queues::SERVED));
+        let plan = sqlx::query_as::<_, (i64, i64, i64, String)>(plan);
+        let plan = plan.fetch_all(&records.pool).await.unwrap();
+        assert!(plan.iter().any(|step| step.3.contains("events_answered")), "{plan:?}");
+        assert!(plan.iter().all(|step| !step.3.contains("TEMP B-TREE")), "{plan:?}");
+    });
+}
+
 /// R21: the answers to the first agent's questions are not the second's.
 #[test]
 fn a_survey_asked_again_in_one_call_begins_anew() {

@@ -79,6 +79,8 @@ pub enum Input {
     Campaigns(Box<super::campaigns::Told>),
     /// The agents that the records say are signed in. Comes once, like [`Input::Wishes`].
     SignedIn(Vec<SignedIn>),
+    /// Whom agents answered before the start, by the agents' numbers, the last first. Comes once, like [`Input::Wishes`].
+    Served(Vec<(String, String)>),
     /// The call-backs that the records say are owed. Comes once, like [`Input::Wishes`].
     CallBacks(Vec<KeptBack>),
     /// What the records have counted for queues today. Comes once, like [`Input::Wishes`].

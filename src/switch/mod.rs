@@ -429,6 +429,7 @@ impl Switch {
             Input::Subscribers(update) => self.subscribers_changed(now, *update),
             Input::SignedIn(rows) => self.agents_restored(now, rows),
             Input::Day(day) => self.figures.told(*day),
+            Input::Served(rows) => self.centre.served_restored(rows),
             Input::CallBacks(rows) => self.restored_all(now, rows),
             Input::Registrations(rows) => self.registrations_restored(now, rows),
             Input::Durable(seq) => self.fact_kept(now, seq),
