@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use super::accounts::book as accounts;
 use super::cli::{ConfigFile, fail};
 use super::files;
-use crate::config::Config;
+use crate::config::{Config, ReportFormat};
 use crate::console::out::outln;
 use crate::console::users::Users;
 use crate::engine::disk::seal::checksum;
@@ -36,14 +36,16 @@ pub(super) use restore::{Restore, main as restore};
 
 /// The list's name in the archive.
 const MANIFEST: &str = "manifest.json";
-/// The archive's own form; earlier ones are read. 2: with the places of web hooks.
-const FORMAT: u32 = 2;
+/// The archive's own form; earlier ones are read. 2: with the places of web hooks. 3: with kept reports.
+const FORMAT: u32 = 3;
 /// How long facts that were written down just now may take into the database, and how often that is looked at.
 const FACTS_MAY_COME: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(100);
 /// The most files of a dialplan that are taken, and how deep they may lie.
 const MOST_FILES: usize = 5_000;
 const MOST_DEEP: usize = 8;
+/// The most kept reports that are taken: thirty of them, daily, in two forms, for a year.
+const MOST_REPORTS: usize = 22_000;
 
 /// What an archive holds.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -84,6 +86,8 @@ enum What {
     Configuration,
     /// Up to where each web hook has had the store's events.
     Places,
+    /// Reports that were made at their hour and are kept.
+    Reports,
 }
 
 impl What {
@@ -91,7 +95,7 @@ impl What {
     /// their directory may have kept others out.
     fn most(self) -> u32 {
         match self {
-            What::Store | What::Accounts | What::Places => SHIELDED,
+            What::Store | What::Accounts | What::Places | What::Reports => SHIELDED,
             What::Configuration => 0o777,
         }
     }
@@ -204,6 +208,7 @@ fn write(args: &Backup, config: &Config, part: &Path, copy: &Path) -> Result<Str
     let named = named_files(&args.file, config)?;
     sources.extend(named.into_iter().map(|path| Source::same(path, What::Configuration)));
     sources.extend(places(config)?);
+    sources.extend(reports(config)?);
     let secrets: BTreeSet<PathBuf> =
         config.files().into_iter().filter(|file| file.secret).map(|file| file.path).collect();
     let shielded = |source: &Source, entry: Entry| match secrets.contains(&source.path) {
@@ -303,6 +308,38 @@ fn places(config: &Config) -> Result<Vec<Source>, String> {
         }
     }
     Ok(found)
+}
+
+/// Reports that were made and are kept, of those in force and of earlier ones; no letter that waits, which would go out
+/// twice, and no report that is being made.
+fn reports(config: &Config) -> Result<Vec<Source>, String> {
+    let dir = config.reports_dir();
+    let inside = |dir: &Path| match fs::read_dir(dir) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(Vec::new())
+        }
+        entries => {
+            let entries = entries.map_err(told(dir))?;
+            let all =
+                entries.take(MOST_REPORTS + 1).map(|entry| Ok(entry.map_err(told(dir))?.path()));
+            all.collect::<Result<Vec<PathBuf>, String>>()
+        }
+    };
+    let made = |path: &PathBuf| {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        path.is_file() && ReportFormat::ALL.iter().any(|(_, name)| ending == Some(name))
+    };
+    let mut found = BTreeSet::new();
+    for folder in inside(&dir)? {
+        found.extend(inside(&folder)?.into_iter().filter(made));
+        if found.len() > MOST_REPORTS {
+            return Err(format!(
+                "{}: more than {MOST_REPORTS} reports are kept: set `keep` of [[report]], or move old ones away",
+                dir.display()
+            ));
+        }
+    }
+    Ok(found.into_iter().map(|path| Source::same(path, What::Reports)).collect())
 }
 
 fn entry(source: &Source) -> Result<Entry, String> {

@@ -40,8 +40,8 @@ pub(in crate::daemon) struct Restore {
     /// Only say what is in it, and whether it is whole
     #[arg(long)]
     check: bool,
-    /// Only the records, or only the accounts, or only the configuration
-    #[arg(long, value_parser = ["store", "accounts", "configuration"])]
+    /// Only the records, or only the accounts, the configuration or the kept reports
+    #[arg(long, value_parser = ["store", "accounts", "configuration", "reports"])]
     only: Option<String>,
     /// Put everything below this directory, to look at it; an appliance may run meanwhile
     #[arg(long, value_name = "DIR", conflicts_with = "check")]
@@ -67,6 +67,7 @@ fn run(args: &Restore) -> Result<(), String> {
         // Which events a hook has had is said by numbers of this store.
         Some("store") => matches!(entry.what, What::Store | What::Places),
         Some("accounts") => entry.what == What::Accounts,
+        Some("reports") => entry.what == What::Reports,
         Some(_) => entry.what == What::Configuration,
         None => true,
     };
@@ -625,6 +626,30 @@ mod tests {
         assert_eq!(fs::read_to_string(at("data/forms/service.toml")).unwrap(), "# a form");
     }
 
+    /// R25: what was made at its hour cannot be made again once the records have gone.
+    #[test]
+    fn kept_reports_come_back() {
+        let (dir, file, _) = backed_up();
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir_all(at("data/reports/daily")).unwrap();
+        fs::write(at("data/reports/note.csv"), "no report's folder").unwrap();
+        for (name, text) in [("2026-11-22.csv", "a,b"), ("2026-11-22.xlsx", "PK")] {
+            fs::write(at("data/reports/daily").join(name), text).unwrap();
+        }
+        fs::write(at("data/reports/daily/2026-11-23.part"), "half").unwrap();
+        fs::write(at("data/reports/daily/2026-11-22.letter"), "{}").unwrap();
+        let tar = at("second.tar");
+        let told = make(&Backup { file: file.clone(), to: tar.clone(), json: false }).unwrap();
+        assert!(told.contains("6 files"), "{told}");
+        fs::remove_dir_all(at("data/reports")).unwrap();
+        again(&file, &tar, Some("store")).unwrap();
+        assert!(!at("data/reports").exists());
+        again(&file, &tar, Some("reports")).unwrap();
+        assert_eq!(fs::read_to_string(at("data/reports/daily/2026-11-22.csv")).unwrap(), "a,b");
+        let mut names: Vec<_> = fs::read_dir(at("data/reports/daily")).unwrap().collect();
+        assert_eq!(names.drain(..).map(|name| name.unwrap()).count(), 2);
+    }
+
     /// A back-up that lacks what waits in the journal says so when it is made and when it is put back.
     #[test]
     fn facts_that_wait_for_the_database_are_told() {
@@ -655,7 +680,7 @@ mod tests {
         let list: Manifest = serde_json::from_str(text).unwrap();
         assert_eq!((check(&list), list.waiting), (Ok(()), 0));
         let later = Manifest { belfry_backup: FORMAT + 1, ..list };
-        assert!(check(&later).unwrap_err().contains("this version knows 2"));
+        assert!(check(&later).unwrap_err().contains(&format!("this version knows {FORMAT}")));
     }
 
     fn order(file: &ConfigFile, from: &Path, yes: bool) -> Restore {
