@@ -232,8 +232,12 @@ impl Alarms {
             }
             while let Some(said) = state.rules.next_said() {
                 let (what, raised, detail) = (word(said.what), said.raised, said.detail.clone());
+                let stepped = (raised && what == AlarmWhat::ClockStepped).then(|| detail.clone());
                 if inputs.offer(Input::Alarm { what, raised, detail }).is_err() {
                     return state.rules.put_back(said);
+                }
+                if let Some(by) = stepped {
+                    tracing::warn!("the clock was set {by}");
                 }
             }
         });

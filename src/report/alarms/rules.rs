@@ -221,9 +221,10 @@ impl Rules {
             self.say(What::SheetUnsent, true, sheet);
         }
         match self.clock.look(now) {
-            Some(Clock::Stepped(ms)) => {
-                let detail = format!("by {:+.1} s", ms as f64 / 1_000.0);
-                self.say(What::ClockStepped, true, detail);
+            Some(Clock::Stepped(ms)) => self.say(What::ClockStepped, true, by(ms)),
+            // The alarm stands, and goes on with its first detail: this one is a notice.
+            Some(Clock::SteppedAgain(ms)) => {
+                self.say(What::ClockStepped, true, format!("again {}", by(ms)));
             }
             Some(Clock::Calm) => self.say(What::ClockStepped, false, ""),
             None => {}
@@ -289,6 +290,11 @@ impl Rules {
     }
 }
 
+/// How far a clock was set.
+fn by(ms: i64) -> String {
+    format!("by {:+.1} s", ms as f64 / 1_000.0)
+}
+
 /// How an alarm names a case.
 fn named(case: u64) -> String {
     format!("case {case}")
@@ -332,6 +338,17 @@ mod tests {
         assert_eq!(said(&mut rules), told(&[(What::SheetUnsent, whose)], false));
         rules.take(at(65).at, Happening::CheckedIn("0760"));
         assert_eq!(said(&mut rules), []);
+    }
+
+    /// R23: who looks for the reason of odd times finds each step, not the first alone.
+    #[test]
+    fn each_further_step_of_the_clock_is_said() {
+        let mut rules = Rules::default();
+        for (s, wall) in [(0, 0), (1, 12_541_000), (2, 5_342_000), (3, 5_343_000)] {
+            rules.look(Now { at: Time::from_millis(s * 1_000), wall: Wall(wall) }, 0);
+        }
+        let step = |detail: &str| (What::ClockStepped, true, detail.to_owned());
+        assert_eq!(said(&mut rules), [step("by +12540.0 s"), step("again by -7200.0 s")]);
     }
 
     /// The case that was closed last is remembered, however old it is.

@@ -95,19 +95,24 @@ impl Unattended {
 #[derive(Debug, Default)]
 pub struct ClockWatch {
     last: Option<Now>,
-    raised: Option<Time>,
+    /// While its alarm stands: when the last step was, and how many were told.
+    raised: Option<(Time, u32)>,
 }
 
 /// A calendar that is off by so much between two looks has been set.
 const STEP_MS: i64 = 2_000;
 /// Its alarm is over so long after the last step.
 const CLOCK_CALM: Duration = Duration::from_secs(600);
+/// Steps that are told while one alarm stands: a clock that leaps every second is one fault, not a thousand.
+const MOST_STEPS: u32 = 20;
 
 /// What a look at the clock has shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Clock {
     /// It was set by so many milliseconds.
     Stepped(i64),
+    /// It was set once more, by so many, while the alarm of an earlier time stands.
+    SteppedAgain(i64),
     /// It has gone on well for a while.
     Calm,
 }
@@ -119,10 +124,15 @@ impl ClockWatch {
         let passed = i64::try_from(now.at.since(last.at).as_millis()).unwrap_or(i64::MAX);
         let step = (now.wall.0 - last.wall.0).saturating_sub(passed);
         if step.abs() >= STEP_MS {
-            let first = self.raised.replace(now.at).is_none();
-            return first.then_some(Clock::Stepped(step));
+            let told = self.raised.map_or(0, |(_, told)| told);
+            self.raised = Some((now.at, (told + 1).min(MOST_STEPS)));
+            return match told {
+                0 => Some(Clock::Stepped(step)),
+                MOST_STEPS.. => None,
+                _ => Some(Clock::SteppedAgain(step)),
+            };
         }
-        self.raised.take_if(|at| now.at.since(*at) >= CLOCK_CALM).map(|_| Clock::Calm)
+        self.raised.take_if(|(at, _)| now.at.since(*at) >= CLOCK_CALM).map(|_| Clock::Calm)
     }
 }
 
@@ -290,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_is_told_once_and_a_drifting_one_not() {
+    fn each_step_of_the_clock_is_told_and_a_drifting_one_not() {
         let mut watch = ClockWatch::default();
         let mut look = |at_ms: u64, wall: i64| {
             watch.look(Now { at: Time::from_millis(at_ms), wall: Wall(wall) })
@@ -298,10 +308,13 @@ mod tests {
         assert_eq!(look(0, 1_000_000), None);
         assert_eq!(look(1_000, 1_001_900), None, "less than two seconds: smeared by NTP");
         assert_eq!(look(2_000, 900_000), Some(Clock::Stepped(-102_900)));
-        assert_eq!(look(3_000, 1_000_000), None, "its alarm stands");
+        let again = look(3_000, 1_000_000);
+        assert_eq!(again, Some(Clock::SteppedAgain(99_000)), "its alarm stands");
         assert_eq!(look(602_999, 1_599_999), None);
         assert_eq!(look(603_000, 1_600_000), Some(Clock::Calm));
         assert_eq!(look(604_000, 2_000_000), Some(Clock::Stepped(399_000)));
+        let leaps = (605..705).filter_map(|s: u64| look(s * 1_000, s as i64 * 1_000_000));
+        assert_eq!(leaps.count(), MOST_STEPS as usize - 1, "as many as are told of one alarm");
     }
 
     #[test]
