@@ -41,6 +41,8 @@ pub trait Library: Send + Sync {
     fn scores(&self, sought: Sought) -> Later<Vec<Value>>;
     /// The score of an id.
     fn score(&self, id: String) -> Later<Option<Value>>;
+    /// Waits until the records have all that is on the disk now; `false`: not within a second.
+    fn settled(&self) -> Later<bool>;
     /// What the scores that stand come to, by agent or by team.
     fn figures(&self, by_team: bool, sought: Sought) -> Later<Vec<Value>>;
     /// A call's recording, as it is played; the first is 1.
@@ -337,8 +339,8 @@ async fn score(State(app): Shared, Extension(who): Who, Asked(asked): Asked<Scor
             return again(&app, &who, &there, &scoring).await;
         }
     }
-    if let Some(former) = &scoring.corrects {
-        stands(library.score(former.clone()).await.map_err(away)?, id, &scoring.agent)?;
+    if let Some(corrected) = &scoring.corrects {
+        stands(former(&*library, corrected).await?, id, &scoring.agent)?;
     }
     let said = format!(
         "talk of agent {} in call {id} is scored on form {}{}",
@@ -419,6 +421,18 @@ fn whose(
             Err(_) => Err(Problem::unprocessable("several agents had this call: say which")),
         },
     }
+}
+
+/// A score that is to be corrected. One that was just confirmed is on the disk, and the records have it a moment later.
+async fn former(library: &dyn Library, id: &str) -> Result<Option<Value>, Problem> {
+    if let Some(found) = library.score(id.to_owned()).await.map_err(away)? {
+        return Ok(Some(found));
+    }
+    if !library.settled().await.map_err(away)? {
+        let why = "the records lag behind: they do not know yet whether there is a score of the id in `corrects`";
+        return Err(Problem::unavailable(why));
+    }
+    library.score(id.to_owned()).await.map_err(away)
 }
 
 /// A score that is to be corrected is of this talk, and stands.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -16,7 +17,11 @@ use crate::engine::disk::reading;
 use crate::record::path;
 use crate::store::query::MAX_ROWS;
 use crate::store::recordings::Wanted;
-use crate::store::{Records, Trouble, cases as of_cases, scores};
+use crate::store::{Records, Trouble, cases as of_cases, floor, scores, segment};
+
+/// How long the records may take with what is on the disk, and how often that is looked at.
+const SETTLES: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The records, opened when they are first asked.
 #[derive(Clone, Default)]
@@ -104,6 +109,29 @@ impl Library for Kept {
     }
     fn score(&self, id: String) -> Later<Option<Value>> {
         self.with(move |records| async move { Ok(records.score(&id).await?.as_ref().map(score)) })
+    }
+    fn settled(&self) -> Later<bool> {
+        let (journal, database) = (self.config.journal_dir(), self.config.database());
+        // Each look has the disk's pace, and not the exchange's.
+        let look = move || {
+            let told = |error: io::Error| format!("{}: {error}", journal.display());
+            let Some(newest) = segment::newest(&journal).map_err(told)? else { return Ok(true) };
+            let until = Instant::now() + SETTLES;
+            loop {
+                let waiting = floor::waiting(&journal, newest, &database);
+                if waiting.map_err(|trouble| trouble.to_string())? == 0 {
+                    return Ok(true);
+                }
+                if Instant::now() >= until {
+                    return Ok(false);
+                }
+                std::thread::sleep(LOOK);
+            }
+        };
+        Box::pin(async move {
+            let looked = tokio::task::spawn_blocking(look).await;
+            looked.unwrap_or_else(|error| Err(error.to_string()))
+        })
     }
     fn figures(&self, by_team: bool, sought: Sought) -> Later<Vec<Value>> {
         let sought = self.sought(sought);

@@ -208,14 +208,15 @@ fn a_talk_is_drawn_played_scored_corrected_and_counted() {
             (all.as_array().map(Vec::len) == Some(count)).then_some(all)
         })
     };
-    listed(1).expect("the score is in the records");
-    // An id of the program's own: asked twice, as after an answer that never came, it is one score; and it is corrected
-    // once, whether the records have that yet or not.
+    // What is confirmed can be corrected at once (R18), whether the records have it yet or not. An id of the program's
+    // own: asked twice, as after an answer that never came, it is one score; and it is corrected once.
     let mut corrected = score(good, Some(&id));
     corrected["id"] = "crm-17".into();
     let (status, second) = post(BOSS, corrected.clone());
     assert_eq!((status, &second["share"], &second["passed"]), (201, &8_800.into(), &true.into()));
     assert_eq!(post(BOSS, corrected.clone()), (201, second.clone()), "at once");
+    let unknown = score(json!({ "greets": 5, "solves": 8, "data": 1 }), Some("nobody-s"));
+    assert_eq!(post(BOSS, unknown).0, 422);
     let mut other = corrected.clone();
     other["comment"] = "another".into();
     assert_eq!(post(BOSS, other.clone()).0, 409, "the id is taken");
