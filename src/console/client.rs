@@ -5,7 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -14,6 +14,7 @@ use reedline::{
     FileBackedHistory, KeyCode, KeyModifiers, MenuBuilder, Reedline, ReedlineEvent, ReedlineMenu,
     Signal, Span, Suggestion, default_emacs_keybindings,
 };
+use serde_json::Value;
 
 use super::interrupt::Interrupts;
 use super::out::{self, out, outln};
@@ -28,11 +29,21 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest wait for an answer to be shown on the whole screen: who looks may want to leave (R28).
 const GLANCE: Duration = Duration::from_secs(3);
 
+/// The longest wait for the names that complete a line: who types does not wait for an exchange that is busy.
+const NAMES_WAIT: Duration = Duration::from_millis(200);
+/// For so long names that were asked for are good: each letter of a word asks for them anew.
+const NAMES_HOLD: Duration = Duration::from_secs(2);
+
 /// Runs one command, or a session. `colour`: the terminal shows it.
 pub fn run(socket: &Path, execute: Option<&str>, json: bool, colour: bool) -> io::Result<ExitCode> {
     let mut line = Line { tells: true, ..Line::to(socket)? };
     match execute {
-        Some(command) => line.execute(command, json, colour),
+        Some(command) => {
+            if !json {
+                line.fit()?;
+            }
+            line.execute(command, json, colour)
+        }
         None if io::stdin().is_terminal() => line.session(colour),
         None => line.batch(io::stdin().lines(), json, colour),
     }
@@ -65,6 +76,8 @@ struct Line {
     spent: bool,
     /// Whether somebody waits who is to be told that it takes long.
     tells: bool,
+    /// The columns that the running side fits tables to.
+    fitted: Option<u16>,
 }
 
 impl Line {
@@ -76,7 +89,7 @@ impl Line {
     fn over(stream: UnixStream, socket: &Path) -> io::Result<Line> {
         let reader = BufReader::new(stream.try_clone()?);
         let socket = socket.to_owned();
-        Ok(Line { reader, writer: stream, socket, spent: false, tells: false })
+        Ok(Line { reader, writer: stream, socket, spent: false, tells: false, fitted: None })
     }
 
     /// An answer; an error where none came, for then nobody knows whether it was done.
@@ -108,6 +121,22 @@ impl Line {
         let why =
             "the appliance has closed the connection without an answer: it stops, or has stopped";
         Err(io::Error::new(io::ErrorKind::UnexpectedEof, why))
+    }
+
+    /// Has tables fit the terminal that is written to, if it is one. A running side of an earlier version knows nothing of
+    /// that, and refuses it.
+    fn fit(&mut self) -> io::Result<()> {
+        let size = || ratatui::crossterm::terminal::size().ok();
+        let columns = io::stdout().is_terminal().then(size).flatten().map(|(columns, _)| columns);
+        if columns == self.fitted {
+            return Ok(());
+        }
+        let answer = self.ask_within(&format!("columns {}", columns.unwrap_or(0)), GLANCE)?;
+        if answer.is_full() {
+            return Err(io::Error::other(answer.text));
+        }
+        self.fitted = columns;
+        Ok(())
     }
 
     /// Commands from a pipe, one a line, each whatever came of those before it. A failure among them is the whole's.
@@ -218,7 +247,7 @@ impl Line {
     }
 
     fn session(&mut self, colour: bool) -> io::Result<ExitCode> {
-        let mut editor = editor(colour);
+        let mut editor = editor(&self.socket, colour);
         if let Some(history) = history() {
             editor = editor.with_history(Box::new(history));
         }
@@ -245,7 +274,8 @@ impl Line {
             }
             interrupts.begin(&self.writer)?;
             out::paged(!line.trim_start().starts_with("watch"));
-            let done = self.execute(&line, false, colour);
+            // A window may have another width by now.
+            let done = self.fit().and_then(|()| self.execute(&line, false, colour));
             out::paged(false);
             let ended = interrupts.over();
             match done {
@@ -312,7 +342,7 @@ pub fn said(error: &io::Error) -> String {
 }
 
 /// The line that is typed: completed by Tab, edited as in shells.
-fn editor(colour: bool) -> Reedline {
+fn editor(socket: &Path, colour: bool) -> Reedline {
     const WORDS: &str = "words";
     let mut keys = default_emacs_keybindings();
     let open = vec![ReedlineEvent::Menu(WORDS.into()), ReedlineEvent::MenuNext];
@@ -320,7 +350,7 @@ fn editor(colour: bool) -> Reedline {
     keys.add_binding(KeyModifiers::SHIFT, KeyCode::BackTab, ReedlineEvent::MenuPrevious);
     let menu = ColumnarMenu::default().with_name(WORDS);
     Reedline::create()
-        .with_completer(Box::new(Words))
+        .with_completer(Box::new(Words::of(socket)))
         .with_quick_completions(true)
         .with_partial_completions(true)
         .with_menu(ReedlineMenu::EngineCompleter(Box::new(menu)))
@@ -350,19 +380,57 @@ fn history_at(path: PathBuf) -> Option<FileBackedHistory> {
     FileBackedHistory::with_file(HISTORY, path).ok()
 }
 
-/// Completion from the table of commands.
-struct Words;
+/// Completion from the table of commands, with the names of what is there now.
+struct Words {
+    socket: PathBuf,
+    /// The last question, when it was asked, and its data, if an answer came.
+    asked: Option<(String, Instant, Option<Value>)>,
+}
+
+impl Words {
+    fn of(socket: &Path) -> Words {
+        Words { socket: socket.to_owned(), asked: None }
+    }
+
+    /// What the appliance answers; nothing where it does not in time. A connection for this one answer: a late one would
+    /// pass for another's.
+    fn ask(&mut self, question: &str) -> Option<Value> {
+        if let Some((last, at, data)) = &self.asked
+            && last == question
+            && at.elapsed() < NAMES_HOLD
+        {
+            return data.clone();
+        }
+        let answer =
+            Line::to(&self.socket).and_then(|mut line| line.ask_within(question, NAMES_WAIT));
+        let data = answer.ok().filter(|answer| answer.ok).map(|answer| answer.data);
+        self.asked = Some((question.to_owned(), Instant::now(), data.clone()));
+        data
+    }
+}
 
 impl Completer for Words {
     fn complete(&mut self, line: &str, pos: usize) -> CompletionResult {
         let written = line.get(..pos).unwrap_or(line);
+        let last = written.rfind(' ').map_or(0, |at| at + 1);
         let suggest = |value: String| Suggestion {
+            // The line stands above: its last word is enough.
+            display_override: value.get(last..).map(printable),
+            // What is to be gone on with: `queue=`.
+            append_whitespace: !value.ends_with('='),
             value,
             span: Span::new(0, pos),
-            append_whitespace: true,
             ..Suggestion::default()
         };
-        let found: Vec<Suggestion> = commands::complete(written).into_iter().map(suggest).collect();
+        let lines = commands::complete(written, &mut |question| self.ask(question));
+        // A terminal must not be written to by who chose a name.
+        let lines = lines.into_iter().filter(|line| !line.contains(char::is_control));
+        let mut found: Vec<Suggestion> = lines.map(suggest).collect();
+        if found.is_empty() {
+            // The editor would say that there are no records. What is written stays as it is.
+            let span = Span::new(0, pos);
+            found.push(Suggestion { value: written.to_owned(), span, ..Suggestion::default() });
+        }
         CompletionResult::fresh(found)
     }
 }
@@ -484,6 +552,41 @@ mod tests {
         assert!(said(&error).contains("was stopped, or started anew"), "{error}");
         assert!(said(&io::ErrorKind::WouldBlock.into()).contains("has not answered within"));
         assert!(line.glance("show status").is_err(), "nobody listens any more");
+    }
+
+    /// Names are asked once for a word, and nobody who types waits for an exchange that does not answer.
+    #[test]
+    fn tab_offers_what_the_appliance_names_and_is_silent_where_it_names_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("console.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let there = std::thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let mut line = String::new();
+            BufReader::new(&stream).read_line(&mut line).unwrap();
+            let rows =
+                serde_json::json!([{ "name": "e1-a" }, { "name": "e1-b" }, { "name": "x\u{1b}y" }]);
+            let answer = serde_json::to_string(&Answer::done("", rows)).unwrap();
+            writeln!(&stream, "{answer}").unwrap();
+            // Whoever comes later is left without an answer.
+            (line, listener)
+        });
+        let mut words = Words::of(&path);
+        let mut found = |line: &str| -> Vec<(String, String)> {
+            let found = words.complete(line, line.len());
+            let one = |s: &Suggestion| (s.value.clone(), s.display_value().to_owned());
+            found.suggestions().iter().map(one).collect()
+        };
+        let of = |name: &str| (format!("gateway {name}"), name.to_owned());
+        assert_eq!(found("gateway "), [of("e1-a"), of("e1-b")]);
+        assert_eq!(found("gateway e1-b"), [("gateway e1-b".to_owned(), "gateway e1-b".to_owned())]);
+        let (asked, _listener) = there.join().unwrap();
+        assert_eq!(asked, "show gateways\n");
+        // Nobody answers: no noise, and the line as it was.
+        assert_eq!(found("agent 7"), [("agent 7".to_owned(), "agent 7".to_owned())]);
+        let before = Instant::now();
+        found("agent 70");
+        assert!(before.elapsed() < NAMES_WAIT, "it is not asked again at each letter");
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod ban;
 mod campaign;
 mod care_call;
 mod case;
+mod complete;
 mod desk;
 mod filter;
 mod gateway;
@@ -20,8 +21,9 @@ mod supervise;
 pub mod survey;
 mod tracing;
 
+pub use complete::complete;
 pub use filter::Filter;
-pub use line::{audited, complete, help, help_listed, parse};
+pub use line::{audited, help, help_listed, parse};
 use tracing::{trace, trace_on};
 
 use crate::base::CallId;
@@ -66,6 +68,8 @@ pub enum Order {
     Events(Filter),
     /// What the attaching side does itself.
     Attached(&'static str),
+    /// How wide tables may be for this console; none: as wide as they are.
+    Columns(Option<u16>),
     /// Help, on one command or all.
     Help(String),
     /// About subscribers; who. Empty: the console.
@@ -87,8 +91,10 @@ pub enum Order {
 pub enum Argument {
     /// Nothing.
     None,
-    /// The id of a call.
+    /// The id of a call in being.
     Call,
+    /// The id of a call in the records.
+    Record,
     /// One of these words.
     Word(&'static [&'static str]),
     /// These words, named as the help names them.
@@ -132,6 +138,7 @@ impl Order {
             | Order::Record(_)
             | Order::Events(_)
             | Order::Attached(_)
+            | Order::Columns(_)
             | Order::Help(_)
             | Order::Quit => false,
         }
@@ -215,7 +222,7 @@ pub const COMMANDS: &[Command] = &[
     },
     Command {
         words: "alarm ack",
-        argument: Argument::Words("NUMBER [NAME]"),
+        argument: Argument::Words("ALARM [NAME]"),
         what: "Say that somebody sees to an alarm, by its number in 'show alarms'",
         example: "alarm ack 3 li",
         make: alarm::ack,
@@ -250,7 +257,7 @@ pub const COMMANDS: &[Command] = &[
     },
     Command {
         words: "show record",
-        argument: Argument::Call,
+        argument: Argument::Record,
         what: "All that is recorded of one call: legs with their figures, fields, recordings, answers, events",
         example: "show record 01KAF3Q8ZK004",
         make: records::one,
@@ -358,7 +365,9 @@ pub const COMMANDS: &[Command] = &[
     },
     Command {
         words: "campaign",
-        argument: Argument::Words("start|pause|stop|clear NAME, offer|take|skip AGENT, reload"),
+        argument: Argument::Words(
+            "start|pause|stop|clear CAMPAIGN | offer|take|skip AGENT | reload",
+        ),
         what: "begin, hold or end an outbound campaign, take its list away; whom an agent is shown, and take or skip him",
         example: "campaign start spring",
         make: campaign::order,
@@ -372,14 +381,14 @@ pub const COMMANDS: &[Command] = &[
     },
     Command {
         words: "care-call",
-        argument: Argument::Words("start NAME REGION|all [TEXT] | stop NAME"),
+        argument: Argument::Words("start LIST REGION|all [TEXT] | stop LIST"),
         what: "Begin a list of calls now, for a region or all, with a text (such as a warning's prompt); or call nobody of it any more",
         example: "care-call start storm south care/storm-tonight",
         make: care_call::order,
     },
     Command {
         words: "guard",
-        argument: Argument::Words("list | lock NUMBER [DAYS] | lift NUMBER | white NUMBER on|off"),
+        argument: Argument::Words("list | lock NUMBER [DAYS] | lift LOCKED | white NUMBER on|off"),
         what: "Who is locked out for calling again and again; lock, let in, white list. Alarms come in all the same",
         example: "guard lock 013800138000 3",
         make: guard::order,
@@ -393,7 +402,7 @@ pub const COMMANDS: &[Command] = &[
     },
     Command {
         words: "subscriber show",
-        argument: Argument::Words("NUMBER"),
+        argument: Argument::Words("SUBSCRIBER"),
         what: "One subscriber: all fields, its unit, who changed what",
         example: "subscriber show 076088881234",
         make: subscriber::show,
@@ -407,28 +416,28 @@ pub const COMMANDS: &[Command] = &[
     },
     Command {
         words: "subscriber set",
-        argument: Argument::Words("NUMBER FIELD TEXT"),
+        argument: Argument::Words("SUBSCRIBER FIELD TEXT"),
         what: "Set a field of a subscriber, or empty it",
         example: "subscriber set 076088881234 check_in 08:00 20:00",
         make: subscriber::set,
     },
     Command {
         words: "subscriber remove",
-        argument: Argument::Words("NUMBER"),
+        argument: Argument::Words("SUBSCRIBER"),
         what: "Take a subscriber out; open cases stay",
         example: "subscriber remove 076088881234",
         make: subscriber::remove,
     },
     Command {
         words: "subscriber reload",
-        argument: Argument::Rest("[NUMBER ...]"),
+        argument: Argument::Rest("[SUBSCRIBER...]"),
         what: "Read all subscribers anew, or those of these numbers, after another program has changed them",
         example: "subscriber reload",
         make: subscriber::reload,
     },
     Command {
         words: "agent",
-        argument: Argument::Words("NUMBER ready|break|signout|unlock"),
+        argument: Argument::Words("AGENT ready|break|signout|unlock"),
         what: "Force an agent's state, or let it sign in again after wrong PINs",
         example: "agent 7001 break",
         make: agent::order,
@@ -445,7 +454,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         words: "survey",
         argument: Argument::Words(
-            "list | answers NAME [CALL] | correct CALL NAME QUESTION KEY [WHY]",
+            "list | answers SURVEY [CALL] | correct CALL SURVEY QUESTION KEY [WHY]",
         ),
         what: "Surveys: which were asked, who answered what in the last thirty days and whether it counts; put an answer right, with what it was kept",
         example: "survey correct 01KAF3Q8ZK004 service satisfaction 2 heard in the recording",
@@ -502,7 +511,7 @@ pub const COMMANDS: &[Command] = &[
     },
     Command {
         words: "unban",
-        argument: Argument::Words("ADDRESS|all"),
+        argument: Argument::Words("BANNED|all"),
         what: "Hear an address again, or all",
         example: "unban 203.0.113.9",
         make: ban::unban,
@@ -671,6 +680,13 @@ pub const COMMANDS: &[Command] = &[
         make: |_| Ok(Order::Attached("watch")),
     },
     Command {
+        words: "columns",
+        argument: Argument::Words("COLUMNS"),
+        what: "Fit the tables of this console into so many columns, as a session does by itself; 0: as wide as they are",
+        example: "columns 120",
+        make: columns,
+    },
+    Command {
         words: "metrics",
         argument: Argument::None,
         what: "All figures, as Prometheus reads them",
@@ -706,6 +722,18 @@ pub const COMMANDS: &[Command] = &[
         make: |_| Ok(Order::Quit),
     },
 ];
+
+/// The narrowest terminal that tables are fitted to, in columns: below it each letter would stand on a line of its own.
+const NARROWEST: u16 = 40;
+
+/// `COLUMNS`.
+fn columns(rest: &str) -> Result<Order, String> {
+    match rest.parse::<u16>() {
+        Ok(0) => Ok(Order::Columns(None)),
+        Ok(columns) if columns >= NARROWEST => Ok(Order::Columns(Some(columns))),
+        _ => Err(format!("write {NARROWEST} to {} columns, or 0: columns 120", u16::MAX)),
+    }
+}
 
 fn call(id: &str) -> Result<CallId, String> {
     id.parse().map_err(|error| format!("{error}; 'show calls' lists those in being"))
@@ -765,6 +793,8 @@ mod tests {
             let why = parse(&format!("trace on 138 {wrong}")).unwrap_err();
             assert!(why.contains("--for 30 s"), "{wrong}: {why}");
         }
+        assert!(parse("columns 12").unwrap_err().contains("40 to"));
+        assert_eq!(parse("columns 0"), Ok(Order::Columns(None)));
         assert!(parse("unban everybody").unwrap_err().contains("all"));
         assert!(parse("room gain sales 1001 30").unwrap_err().contains("-24 to 24"));
     }
@@ -777,12 +807,5 @@ mod tests {
         };
         let times = ["", " 5", " --for 30 s", " --for 30s", " --for 2 min", " --for 2min"];
         assert_eq!(times.map(time), [600, 300, 30, 30, 120, 120]);
-    }
-
-    #[test]
-    fn completion_offers_what_begins_so() {
-        assert!(complete("show c").contains(&"show calls".to_owned()));
-        assert_eq!(complete("log level d"), ["log level debug"]);
-        assert!(complete("xyz").is_empty());
     }
 }

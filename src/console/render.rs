@@ -1,6 +1,9 @@
 //! Answers for people: tables and lines.
 
-use comfy_table::{Table, presets::NOTHING};
+use std::cell::Cell;
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width};
 use jiff::tz::TimeZone;
 
 use crate::switch::console::{
@@ -61,16 +64,66 @@ pub fn data(reply: &Reply) -> serde_json::Value {
     }
 }
 
+/// The columns that a table leaves free on both sides of a cell.
+const PADDING: u16 = 2;
+
+thread_local! {
+    /// How wide this thread's tables may be; none: as wide as they are.
+    static COLUMNS: Cell<Option<u16>> = const { Cell::new(None) };
+}
+
+/// What `text` makes, with its tables in so many columns: what is longer stands on several lines of its own column.
+pub fn within<T>(columns: Option<u16>, text: impl FnOnce() -> T) -> T {
+    /// Other answers of this thread are not concerned, even if this one panics.
+    struct Before(Option<u16>);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            COLUMNS.set(self.0);
+        }
+    }
+    let _before = Before(COLUMNS.replace(columns));
+    text()
+}
+
 /// A table with a head; a line instead when there is no row.
 pub fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>, empty: &str) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(head.to_vec());
+    let longest =
+        |text: &str| text.split_whitespace().map(|w| w.chars().map(columns_of).sum()).max();
+    let mut words: Vec<u16> = head.iter().map(|text| longest(text).unwrap_or(0)).collect();
     let mut any = false;
     for row in rows {
         any = true;
+        for (most, text) in words.iter_mut().zip(&row) {
+            *most = longest(text).unwrap_or(0).max(*most);
+        }
         table.add_row(row);
     }
+    if let Some(columns) = COLUMNS.get() {
+        fit(&mut table, &words, columns);
+    }
     if any { format!("{}\n", table.trim_fmt()) } else { format!("{empty}\n") }
+}
+
+/// Fits a table into so many columns. A word, such as a call's id or a figure, is never broken: where the longest of each
+/// column have no room beside each other the table stays as it is.
+fn fit(table: &mut Table, words: &[u16], columns: u16) {
+    let least: Vec<u16> = words.iter().map(|word| word.saturating_add(PADDING)).collect();
+    if least.iter().fold(0_u16, |sum, own| sum.saturating_add(*own)) > columns {
+        return;
+    }
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(columns);
+    for (at, least) in least.into_iter().enumerate() {
+        if let Some(column) = table.column_mut(at) {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
+        }
+    }
+}
+
+/// What a character takes on a terminal, at most.
+fn columns_of(c: char) -> u16 {
+    if c.is_ascii() { 1 } else { 2 }
 }
 
 /// Milliseconds as `1:02:03` or `2:03`.
@@ -559,6 +612,28 @@ fn room(view: &RoomView) -> String {
 mod tests {
     use super::*;
     use crate::base::{CallId, Wall};
+
+    /// The terminal would break its lines anywhere; nothing is left out.
+    #[test]
+    fn a_table_fits_the_columns_of_the_terminal() {
+        let row =
+            || ["06C9PBW400001", "normal call clearing, by the caller", "the care line", "第二行"];
+        let rows = || [row().map(str::to_owned).to_vec()];
+        let made = || table(&["CALL", "ENDED", "ROUTE", "NOTE"], rows(), "none");
+        let width = |text: &str| text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+        let (wide, narrow) = (made(), within(Some(60), made));
+        assert!(width(&wide) > 60 && wide.lines().count() == 2, "{wide}");
+        assert!(width(&narrow) <= 60 && narrow.lines().count() > 2, "{narrow}");
+        let letters = |text: &str| {
+            let mut all: Vec<char> = text.chars().filter(|c| !c.is_whitespace()).collect();
+            all.sort_unstable();
+            all
+        };
+        assert_eq!(letters(&wide), letters(&narrow));
+        assert!(narrow.contains("06C9PBW400001"), "what is copied from it is whole: {narrow}");
+        assert_eq!(made(), wide, "it holds for that one answer");
+        assert_eq!(within(Some(40), made), wide, "there words would be broken");
+    }
 
     #[test]
     fn tables_hold_what_they_are_given() {

@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, broadcast};
 
 use super::Answer;
 use super::commands::{self, Filter, Order};
-use super::users;
+use super::{render, users};
 use crate::switch::Request;
 use crate::switch::tracing::TRACE_OVER;
 
@@ -145,6 +145,7 @@ async fn serve(stream: UnixStream, orders: Arc<dyn Orders>) -> io::Result<()> {
     let who = stream.peer_cred().map_or_else(|_| "unknown".to_owned(), |peer| user_of(&peer));
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
+    let mut columns = None;
     loop {
         let line = match read_line(&mut reader).await? {
             Read::End => return Ok(()),
@@ -160,6 +161,10 @@ async fn serve(stream: UnixStream, orders: Arc<dyn Orders>) -> io::Result<()> {
                 let events = orders.events();
                 return until_gone(&mut reader, show(&mut writer, events, &filter)).await;
             }
+            Ok(Order::Columns(wanted)) => {
+                columns = wanted;
+                Answer::done("", serde_json::json!({ "columns": wanted }))
+            }
             Ok(Order::Help(topic)) => match commands::help(&topic) {
                 Ok(text) => Answer::done(text, commands::help_listed(&topic)),
                 Err(why) => Answer::refused(why),
@@ -170,7 +175,9 @@ async fn serve(stream: UnixStream, orders: Arc<dyn Orders>) -> io::Result<()> {
                 let live = matches!(order, Order::Ask(Request::TraceOn(..)));
                 let live = live.then(|| orders.traced());
                 let (orders, effect) = (orders.clone(), order.has_effect());
-                let carried = tokio::task::spawn_blocking(move || orders.carry_out(order));
+                let carried = tokio::task::spawn_blocking(move || {
+                    render::within(columns, || orders.carry_out(order))
+                });
                 let carried = carried.await;
                 let answer =
                     carried.unwrap_or_else(|_| Answer::refused("the order failed; see the log"));

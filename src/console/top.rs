@@ -1,9 +1,9 @@
 //! `top`: alarms, quality, calls, agents, queues, gateways and workers on the whole screen, once a second.
 //!
 //! ```text
-//!  care-1  up 3:12:40  calls 12 …                                   one line
-//!  quality: 212 legs, MOS 4.3 …                                     how the last minutes sounded
+//!  care-1  alarms 1  calls 12 …  up 3:12:40 …                       one line, what matters most first
 //!  ALARM gateway_down: e1-a …                                       what is wrong, if anything
+//!  quality: 212 legs, MOS 4.3 …                                     how the last minutes sounded
 //!  GATEWAYS …  QUEUES …                                             side by side
 //!  AGENTS …    WORKERS …
 //!  CALLS …                                                          the rest, scrolled by ↑ ↓
@@ -36,6 +36,8 @@ const EVERY: Duration = Duration::from_secs(1);
 const UPPER: u16 = 8;
 /// How many alarms stand in lines of their own.
 const ALARMS: usize = 3;
+/// The most columns of the node's name: what follows it matters more.
+const NODE: usize = 16;
 /// The least width of a column that takes what is left.
 const NARROW: u16 = 6;
 
@@ -137,29 +139,42 @@ impl View {
             let said = "the appliance does not answer; it is asked again each second   q leaves";
             return vec![Line::styled(cut(said, columns), red)];
         };
-        let first = format!(
-            "{}  up {}  calls {} ({} in all, {} refused)  legs {}  phones {}  rec {}",
-            status.node,
-            span(status.uptime_s * 1_000),
-            status.calls,
-            status.calls_total,
-            status.calls_refused,
-            status.legs,
-            status.registered,
-            status.recordings,
-        );
         let bold = Style::default().add_modifier(Modifier::BOLD);
         let quality = if self.quality.is_bad() { red } else { Style::default() };
-        let mut lines = vec![
-            Line::styled(cut(&first, columns), bold),
-            Line::styled(cut(&self.quality.to_string(), columns), quality),
-        ];
+        let mut lines = vec![Line::styled(self.title(status, columns), bold)];
         let refusing = status.refusing.as_ref().map(|why| format!("refusing calls: {why}"));
         let mute = status.not_recording.as_ref().map(|why| format!("not recording: {why}"));
         let wrong = refusing.into_iter().chain(mute);
         lines.extend(wrong.map(|wrong| Line::styled(cut(&wrong, columns), red)));
         lines.extend(self.alarms(columns));
+        lines.push(Line::styled(cut(&self.quality.to_string(), columns), quality));
         lines
+    }
+
+    /// The uppermost line: what matters most first, and of the rest what there is room for. That some is left out is marked.
+    fn title(&self, status: &Status, columns: usize) -> String {
+        let alarms = self.alarms.standing.len() + self.alarms.more.values().sum::<usize>();
+        let calls = format!(
+            "calls {} ({} in all, {} refused)",
+            status.calls, status.calls_total, status.calls_refused
+        );
+        let parts = [
+            format!("alarms {alarms}"),
+            calls,
+            format!("up {}", span(status.uptime_s * 1_000)),
+            format!("legs {}", status.legs),
+            format!("phones {}", status.registered),
+            format!("rec {}", status.recordings),
+        ];
+        let mut title = cut(&status.node, NODE);
+        for part in parts {
+            let longer = format!("{title}  {part}");
+            if cut(&longer, columns) != longer {
+                return cut(&format!("{title} …"), columns);
+            }
+            title = longer;
+        }
+        title
     }
 
     fn alarms(&self, columns: usize) -> Vec<Line<'static>> {
@@ -502,7 +517,7 @@ mod tests {
         view.scrolled = 2;
         let screen = screen_of(&view, 80);
         for word in [
-            "up 1:02:05  calls 1 (40 in all, 3 refused)",
+            "care-1  alarms 6  calls 1 (40 in all, 3 refused)  up 1:02:05  legs 2",
             "no room for ROUTE",
             "calls 40: 3 to ",
             "no room for BACKEND",
@@ -515,6 +530,28 @@ mod tests {
         assert!(!screen.contains("care line"), "{screen}");
         assert_eq!(cut("网关无应答", 9), "网关无应…");
         assert_eq!((cut("网关", 4), cut("abc", 2)), ("网关".to_owned(), "a…".to_owned()));
+    }
+
+    /// On the smallest screen as well: how many alarms and calls there are, whole, above everything else.
+    #[test]
+    fn alarms_and_calls_are_told_first_on_a_narrow_screen() {
+        let mut view = View::default();
+        view.ask(&mut |command| Ok(answer(command))).unwrap();
+        for node in ["care-1", "the care line of the old town of the south"] {
+            view.status.as_mut().unwrap().node = node.into();
+            for columns in [80, 60] {
+                let screen = screen_of(&view, columns);
+                let first = screen.lines().next().unwrap();
+                assert!(first.contains("  alarms 6  calls 1 (40 in all, 3 refused)"), "{screen}");
+                assert!(
+                    columns > 60 || first.contains('…'),
+                    "what is left out is marked: {screen}"
+                );
+                assert!(!first.contains("phon…"), "no part of it is cut in two: {screen}");
+                let at = |word: &str| screen.find(word).expect(word);
+                assert!(at("refusing calls") < at("ALARM") && at("ALARM") < at("quality:"));
+            }
+        }
     }
 
     #[test]

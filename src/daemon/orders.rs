@@ -682,7 +682,7 @@ impl Orders for Operator {
             }
             Order::Workers => workers(&self.figures.workers.rows()),
             Order::Attached(what) => Answer::refused(format!("'{what}' is for 'belfry console'")),
-            Order::Events(_) | Order::Help(_) | Order::Quit => {
+            Order::Events(_) | Order::Columns(_) | Order::Help(_) | Order::Quit => {
                 Answer::refused("the connection does that itself")
             }
         }

@@ -1,6 +1,6 @@
-//! A line that was typed, against the table of commands: read, completed, helped with, and as the log has it.
+//! A line that was typed, against the table of commands: read, helped with, and as the log has it.
 
-use super::{Argument, COMMANDS, Command, LEVELS, Order};
+use super::{Argument, COMMANDS, Command, Order};
 
 /// Reads a line. The error says what to write instead.
 pub fn parse(line: &str) -> Result<Order, String> {
@@ -19,7 +19,7 @@ pub fn parse(line: &str) -> Result<Order, String> {
         (Argument::None, more) => {
             return Err(format!("'{}' takes nothing more: leave out '{more}'", command.words));
         }
-        (Argument::Call, "") => {
+        (Argument::Call | Argument::Record, "") => {
             return Err(format!("'{}' needs a call's id: {}", command.words, command.example));
         }
         (Argument::Word(known), word) if !known.contains(&word) => {
@@ -32,7 +32,7 @@ pub fn parse(line: &str) -> Result<Order, String> {
                 command.example
             ));
         }
-        (Argument::Call | Argument::Word(_) | Argument::Words(_), _) => {}
+        (Argument::Call | Argument::Record | Argument::Word(_) | Argument::Words(_), _) => {}
     }
     (command.make)(&rest)
 }
@@ -108,16 +108,9 @@ pub fn help_listed(topic: &str) -> serde_json::Value {
 fn form(command: &Command) -> String {
     let argument = match command.argument {
         Argument::None => return command.words.into(),
-        Argument::Call => "CALL",
+        Argument::Call | Argument::Record => "CALL",
         Argument::Word(_) => "LEVEL",
         Argument::Words(words) | Argument::Rest(words) => words,
     };
     format!("{} {argument}", command.words)
-}
-
-/// What can follow what was written, for completion: whole words.
-pub fn complete(line: &str) -> Vec<String> {
-    let whole = COMMANDS.iter().map(|c| c.words.to_owned());
-    let levels = LEVELS.iter().map(|level| format!("log level {level}"));
-    whole.chain(levels).filter(|words| words.starts_with(line) && words != line).collect()
 }
