@@ -142,7 +142,7 @@ pub(super) struct Draft<'e> {
     pub env: &'e LoadEnv,
     pub mentions: Vec<Mention>,
     pub sent: Vec<Sent>,
-    /// Variables that texts read, each where it is read first.
+    /// Variables that texts and conditions read, each where it is read first.
     pub reads: BTreeMap<String, Place>,
     steps: usize,
 }
@@ -190,6 +190,12 @@ impl<'e> Draft<'e> {
         BlockId(self.plan.blocks.len() as u32 - 1)
     }
 
+    /// A variable is read at a place.
+    pub fn read(&mut self, variable: &str, place: Place) {
+        let first = self.reads.entry(variable.to_owned()).or_insert(place);
+        *first = place.min(*first);
+    }
+
     /// Reads a text with variables; what is wrong with it is reported and leaves an empty text.
     pub fn template(&mut self, text: &str, place: Place) -> Template {
         let template = Template::parse(text).unwrap_or_else(|error| {
@@ -199,8 +205,7 @@ impl<'e> Draft<'e> {
             Template::plain("")
         });
         for name in template.reads() {
-            let first = self.reads.entry(name.into_owned()).or_insert(place);
-            *first = place.min(*first);
+            self.read(&name, place);
         }
         let lacking =
             template.functions().into_iter().find(|f| !FUNCTIONS.contains(f)).map(str::to_owned);

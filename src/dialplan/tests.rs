@@ -473,6 +473,51 @@ fn a_variable_that_nobody_sets_is_named_once_where_it_is_read() {
     assert_eq!(loaded.warnings, []);
 }
 
+/// A route whose condition can never hold is as good as none, and nobody would notice.
+#[test]
+fn a_condition_on_a_variable_that_nobody_sets_is_named_with_its_line() {
+    let text = "[[route]]\nname = 'r'\ncontext = 'c'\n\
+                when = { var = { vipp = true } }\nsteps = [{ hangup = {} }]\n\
+                [[route]]\nname = 's'\ncontext = 'c'\n\
+                when = { any = [{ var = { stage = 'two' } }, { var = { own = 'x' } }] }\n\
+                steps = [{ set = { own = 'x' } }, { hangup = {} }]\n";
+    let warnings =
+        Plan::load(&[file("a.toml", text)], &LoadEnv::default()).expect("a plan").warnings;
+    let found: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let told = |line: u32, name: &str| {
+        let start = format!("a.toml:{line}:");
+        let what = format!("warning: the variable '{name}' is set by no step and comes with no");
+        found.iter().any(|fault| fault.starts_with(&start) && fault.contains(&what))
+    };
+    assert!(found.len() == 2 && told(4, "vipp") && told(9, "stage"), "{found:?}");
+    let set = text.replace("own = 'x' } }, {", "own = 'x', vipp = 'yes', stage = 'two' } }, {");
+    let loaded = Plan::load(&[file("a.toml", &set)], &LoadEnv::default()).expect("a plan");
+    assert_eq!(loaded.warnings, []);
+}
+
+/// Who asks for a context that is not there sees which are.
+#[test]
+fn an_explanation_names_the_contexts_where_the_one_asked_for_is_none() {
+    let mut text = String::new();
+    for n in 0..45 {
+        text += &format!(
+            "[[route]]\nname = 'r{n}'\ncontext = 'c{n:02}'\nsteps = [{{ hangup = {{}} }}]\n"
+        );
+    }
+    let loaded = Plan::load(&[file("a.toml", &text)], &LoadEnv::default()).expect("a plan");
+    let asked = |context: &str| {
+        let entry = Entry { context: context.into(), to: "1".into(), ..Entry::default() };
+        explain(&loaded.plan, &entry, now("2026-11-24T12:00:00"))
+    };
+    let told = asked("c0").to_string();
+    assert!(told.contains("no such context. Did you mean 'c0"), "{told}");
+    assert!(told.contains("The plan has c00, c01, ") && told.contains("c39 and 5 more."), "{told}");
+    let machine = serde_json::to_value(asked("nowhere")).expect("JSON");
+    assert_eq!(machine["contexts"].as_array().map(Vec::len), Some(45), "{machine}");
+    let there = serde_json::to_value(asked("c00")).expect("JSON");
+    assert!(there.get("contexts").is_none(), "{there}");
+}
+
 #[test]
 fn what_loses_calls_is_an_error_for_who_checks_and_keeps_no_plan_from_its_other_calls() {
     let text = "[[route]]\nname = 'r'\ncontext = 'c'\nsteps = [{ queue = 'cara' }]\n";

@@ -1,4 +1,4 @@
-//! Variables that are read and that nobody sets: they are always empty, and a condition on one never holds.
+//! Variables that are read, by texts and conditions, and that nobody sets: they are always empty, and a condition on one never holds.
 //!
 //! FreeSWITCH has hundreds that Belfry has not; a name may be mistyped, too. Not looked at: names that are
 //! made of other variables.

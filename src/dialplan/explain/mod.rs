@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::calendar::Civil;
+use super::fault::nearest;
 use super::hunt::hunt;
 use super::interp::{Entry, Interp, vars::View};
 use super::model::{BlockId, Groups, Media, Menu, Op, Plan, Question, Step, TargetOp, Tries};
@@ -23,6 +24,8 @@ use crate::base::{Now, Wall};
 const MAX_LINES: usize = 500;
 /// How deep branches and menus are told.
 const MAX_DEPTH: usize = 4;
+/// The most contexts that are named where the one asked for is not there.
+const MAX_CONTEXTS: usize = 40;
 /// The most destinations of one call that are looked at.
 const MAX_SENT: usize = 100;
 
@@ -41,12 +44,32 @@ pub struct Explanation {
     pub tried: Vec<TriedRoute>,
     /// What is done, in order.
     pub steps: Vec<Line>,
+    /// The contexts there are, where this one is none of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub contexts: Vec<String>,
     /// Where its steps lead by themselves.
     #[serde(skip)]
     ways: Ways,
     /// Where they lead whoever presses a key.
     #[serde(skip)]
     by_key: Ways,
+}
+
+impl Explanation {
+    /// That there is no such context, and which there are.
+    fn no_context(&self) -> String {
+        let known = || self.contexts.iter().map(String::as_str);
+        let told: Vec<&str> = known().take(MAX_CONTEXTS).collect();
+        let more = match self.contexts.len().saturating_sub(MAX_CONTEXTS) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let near = match nearest(&self.context, known()) {
+            Some(near) => format!(" Did you mean '{near}'?"),
+            None => String::new(),
+        };
+        format!("There is no such context.{near} The plan has {}{more}.", told.join(", "))
+    }
 }
 
 /// Where steps lead, those of all branches.
@@ -123,7 +146,7 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} in context '{}' at {}", self.to, self.context, self.at)?;
         if !self.context_exists {
-            return writeln!(f, "There is no such context.");
+            return writeln!(f, "{}", self.no_context());
         }
         for tried in &self.tried {
             match &tried.why_not {
@@ -152,6 +175,7 @@ pub(super) fn said(plan: &Plan, interp: &Interp, captures: Option<&[String]>, op
         context_exists: true,
         tried: Vec::new(),
         steps: Vec::new(),
+        contexts: Vec::new(),
         ways: Ways::default(),
         by_key: Ways::default(),
     };
@@ -172,10 +196,14 @@ pub fn explain(plan: &Plan, entry: &Entry, now: Now) -> Explanation {
         context_exists: found.is_some(),
         tried: Vec::new(),
         steps: Vec::new(),
+        contexts: Vec::new(),
         ways: Ways::default(),
         by_key: Ways::default(),
     };
-    let Some(found) = found else { return out };
+    let Some(found) = found else {
+        out.contexts = plan.contexts().map(str::to_owned).collect();
+        return out;
+    };
     for tried in found.tried {
         let route = &plan.routes[tried.route];
         let place = plan.at(route.place);

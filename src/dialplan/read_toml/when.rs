@@ -138,6 +138,7 @@ impl Reader<'_, '_, '_> {
         };
         let mut tests = Vec::new();
         for (name, _, value) in entries(table) {
+            self.draft.read(name, self.place(value));
             tests.push(match value.get_ref() {
                 DeValue::Boolean(wanted) => flag(name, *wanted),
                 _ => {
