@@ -40,6 +40,8 @@ pub use vars::{Entry, MAX_VALUE, MAX_VARIABLES};
 
 /// The most steps a plan may run within [`WINDOW`]; more is a loop without an end.
 pub const MAX_STEPS_PER_WINDOW: u32 = 1_000;
+/// How long the plan of an alarm's call waits that has run as many, in milliseconds.
+const PAUSE_OF_CIRCLES_MS: u32 = 1_000;
 /// What a dial counts for in steps: a plan may not dial in a tight loop either.
 const DIAL_STEPS: u32 = 50;
 /// What a playing counts for that cannot be heard: it takes no time, and says so in the log each time.
@@ -415,7 +417,7 @@ impl Interp {
                 return effect;
             }
             if self.spend(1) {
-                return self.too_much();
+                return self.too_much(plan);
             }
             match self.stack.last_mut() {
                 None => match self.phase {
@@ -468,9 +470,18 @@ impl Interp {
         self.budget.spent > MAX_STEPS_PER_WINDOW
     }
 
-    /// Ends a plan that runs in circles.
-    fn too_much(&mut self) -> Effect {
+    /// Ends a plan that runs in circles; that of a bell's call waits, and goes on: whom it rings may answer yet (R10).
+    fn too_much(&mut self, plan: &Plan) -> Effect {
         self.budget.spent = 0;
+        let of_a_case = || self.variable(plan, "case").is_some_and(|case| !case.is_empty());
+        if self.phase == Phase::Running && of_a_case() {
+            self.queue.push_back(Effect::Wait { ms: Some(PAUSE_OF_CIRCLES_MS) });
+            let text = format!(
+                "the plan ran {MAX_STEPS_PER_WINDOW} steps within a second: since the call is of an alarm it waits and goes on; \
+                 let what it repeats take some time"
+            );
+            return Effect::Log { level: Level::Error, text };
+        }
         let text =
             format!("the plan ran {MAX_STEPS_PER_WINDOW} steps within a second and is stopped");
         self.stack.clear();

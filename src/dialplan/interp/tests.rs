@@ -357,6 +357,32 @@ fn a_loop_that_waits_for_nothing_is_stopped() {
     );
 }
 
+/// R10: phones that refuse at once, over and over, are no reason to hang up on who pressed a bell.
+#[test]
+fn an_alarms_call_in_circles_waits_and_goes_on() {
+    let plan = steps("{set={case='4711'}},{dial={phones=['1001'],on={else=[{goto='r'}]}}}");
+    let mut call = Call::new(plan, "1");
+    let (mut dials, mut waits) = (0, 0);
+    let mut effect = call.tell(Happening::Started);
+    for _ in 0..1_000 {
+        call.ms -= 10;
+        effect = match effect.as_str() {
+            dial if dial.starts_with("dial") => {
+                dials += 1;
+                call.failed(18)
+            }
+            wait if wait.starts_with("wait") => {
+                waits += 1;
+                call.ms += 1_000;
+                call.done()
+            }
+            end if end.starts_with("hangup") || end == "end" => panic!("the call is over"),
+            _ => call.done(),
+        };
+    }
+    assert!(waits > 3 && dials > 100, "{waits} {dials}");
+}
+
 #[test]
 fn a_round_of_prompts_that_are_not_there_is_stopped_soon() {
     for step in ["{play='gone'}", "{play='${nobody_sets}'}"] {
