@@ -63,7 +63,6 @@ fn around(loaded: Loaded) -> (Vec<Fault>, String) {
     faults.extend(addresses(&loaded.config, &loaded.name, is_ours));
     faults.extend(newer_store(&loaded.config.database()));
     faults.extend(call_backs(&loaded.config, &loaded.plan, &loaded.name));
-    faults.extend(bells::faults(&loaded.config, &loaded.plan, &loaded.name));
     let placed = |fault| loaded.kept.placed(fault, &loaded.name);
     let mut faults: Vec<Fault> = faults.into_iter().map(placed).collect();
     let (prompts, bad) = files::bad_prompts(&loaded.config, &loaded.name, &loaded.sounds);
@@ -78,6 +77,7 @@ fn beside(loaded: &Loaded) -> Vec<Fault> {
     faults.extend(contexts(config, plan, name));
     faults.extend(asked(plan, &config.database()));
     faults.extend(group(config, name));
+    faults.extend(bells::faults(config, plan, name));
     faults.into_iter().map(|fault| loaded.kept.placed(fault, name)).collect()
 }
 

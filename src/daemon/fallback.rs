@@ -1,11 +1,12 @@
 //! A start whose files cannot be used: it begins with the copies of those that were in force last, and says so
 //! (decision 60). What is wrong is told line by line, and an alarm stands until a reload finds files that hold.
 //!
-//! Not here: how copies are kept (`copies`), and errors in files that hold, with which a start goes on (decision 47).
+//! Not here: how copies are kept (`copies`), and other errors in files that hold, with which a start goes on (decision 47).
 
 use std::path::Path;
 use std::time::SystemTime;
 
+use super::bells;
 use super::copies;
 use super::files::{self, Fault, Loaded, Source};
 
@@ -15,6 +16,24 @@ pub(super) struct Instead {
     pub(super) faults: Vec<Fault>,
     /// When they were kept.
     since: SystemTime,
+}
+
+/// Files that hold, and with which an alarm would ring nobody on duty, such as a dialplan of which a half was written: what was
+/// in force last takes their place, where it does better.
+pub(super) fn unless_deaf(source: &Source, loaded: Loaded) -> (Loaded, Option<Instead>) {
+    let deaf = |loaded: &Loaded| {
+        let mut faults = bells::faults(&loaded.config, &loaded.plan, &loaded.name);
+        faults.retain(|fault| fault.error);
+        faults
+    };
+    let faults = deaf(&loaded);
+    if faults.is_empty() {
+        return (loaded, None);
+    }
+    match load(source, faults) {
+        Ok((copies, instead)) if deaf(&copies).is_empty() => (copies, Some(instead)),
+        _ => (loaded, None),
+    }
 }
 
 /// What can be started with although the files have these faults; with it how that came. Else why there is nothing,
@@ -194,6 +213,28 @@ mod tests {
         let faults = files::load(&source).err().expect("nothing is there");
         let Ok((loaded, _)) = load(&source, faults) else { panic!("no start") };
         assert_eq!(shape(&loaded), whole);
+    }
+
+    /// A dialplan that was written half can hold: a start takes what was in force where nobody on duty would be rung.
+    #[test]
+    fn files_that_ring_nobody_on_duty_give_way_to_those_that_did() {
+        let (dir, source) = house();
+        let at = |name: &str| dir.path().join(name);
+        let config = fs::read_to_string(at("belfry.toml")).expect("it is there");
+        let care = "[care]\nbells = [\"900\"]\nphones = [\"1001\"]\n";
+        fs::write(at("belfry.toml"), format!("{care}{config}")).expect("written");
+        let duty = "[[route]]\nname = \"d\"\ncontext = \"care-duty\"\nsteps = [{ accept = {} }]\n";
+        fs::write(at("plan/a.toml"), format!("{ROUTE}{duty}")).expect("written");
+        let noted = good(&source).noted.expect("they are read from the disk");
+        let (loaded, instead) = unless_deaf(&source, good(&source));
+        assert!(instead.is_none() && loaded.plan.has_context("care-duty"));
+        fs::write(at("plan/a.toml"), ROUTE).expect("written");
+        let (loaded, instead) = unless_deaf(&source, good(&source));
+        assert!(instead.is_none() && !loaded.plan.has_context("care-duty"), "none are kept");
+        copies::keep(&at("data"), &noted).expect("kept");
+        let (loaded, instead) = unless_deaf(&source, good(&source));
+        let faults = instead.expect("copies").faults;
+        assert!(loaded.plan.has_context("care-duty") && faults.len() == 1, "{faults:?}");
     }
 
     #[test]

@@ -422,7 +422,7 @@ fn gives_up(waited: Duration, away: bool) -> bool {
 pub(super) fn main(args: Serve) -> ExitCode {
     let source = Source::from(&args.file);
     let made = first::certificates(&args.file);
-    let loaded = files::load(&source).map(|loaded| (loaded, None));
+    let loaded = files::load(&source).map(|loaded| fallback::unless_deaf(&source, loaded));
     let loaded = loaded.or_else(|faults| {
         fallback::load(&source, faults).map(|(loaded, instead)| (loaded, Some(instead)))
     });
