@@ -1,7 +1,7 @@
 //! What was before a start, out of the records and into the exchange, as soon as those can be read.
 //!
 //! ```text
-//!   the journal's former facts are applied ─▶ read, again and again ─▶ Input::Cases, Subscribers, Wishes …
+//!   the journal's former facts are applied ─▶ read, again and again ─▶ Input::Wishes, Registrations, Cases …
 //!                 not within COPY_AFTER ─▶ the copy of the subscribers, meanwhile
 //! ```
 
@@ -63,10 +63,11 @@ pub(super) async fn restore(
     tokio::spawn(homes::keep(database.clone(), copy.clone(), inputs.clone()));
     alarms.restore(&cases);
     let all = [
-        Input::Cases(cases),
-        Input::Subscribers(Box::new(subscribers)),
+        // Where phones are, before anybody is to be rung for what fell due meanwhile.
         Input::Wishes(wishes),
         Input::Registrations(bindings),
+        Input::Cases(cases),
+        Input::Subscribers(Box::new(subscribers)),
         Input::Messages(held),
         Input::SignedIn(agents),
         Input::Served(served),
