@@ -56,7 +56,7 @@ pub(super) async fn restore(
             reading.await
         }
     };
-    let (wishes, held, bindings, cases, agents, served, backs, subscribers) = read;
+    let (wishes, held, bindings, cases, agents, backs, subscribers) = read;
     if let Some(alarm) = lost {
         homes::offer(&inputs, alarm).await;
     }
@@ -70,14 +70,15 @@ pub(super) async fn restore(
         Input::Subscribers(Box::new(subscribers)),
         Input::Messages(held),
         Input::SignedIn(agents),
-        Input::Served(served),
         Input::CallBacks(backs),
     ];
-    for mut input in all {
-        while let Err(again) = inputs.offer(input) {
-            input = again;
-            tokio::time::sleep(STORE_LOOK).await;
-        }
+    for input in all {
+        homes::offer(&inputs, input).await;
+    }
+    // A page of late talks: no bell, and nobody on duty, waits for that, or for what may be wrong with it.
+    match served(&database).await {
+        Ok(rows) => homes::offer(&inputs, Input::Served(rows)).await,
+        Err(why) => tracing::warn!("who served which caller before the start is not known: {why}"),
     }
     while let Err(why) = campaigns::tell(&database, inputs.clone(), true).await {
         tracing::warn!("campaigns wait for the records: {why}");
@@ -156,28 +157,31 @@ pub(super) async fn seal_the_rest(journal: Journal, database: PathBuf, sealer: S
 }
 
 /// What the records keep for the exchange: number, wish and value; messages; registrations; cases; agents;
-/// whom they served; call-backs; subscribers.
+/// call-backs; subscribers.
 type KeptRows = (
     Vec<(String, String, String)>,
     Vec<Held>,
     Vec<KeptBinding>,
     KeptCases,
     Vec<SignedIn>,
-    Vec<(String, String)>,
     Vec<KeptBack>,
     Update,
 );
 
+/// Whom agents answered of late, the last one first.
+async fn served(database: &Path) -> Result<Vec<(String, String)>, Trouble> {
+    let since = Clock::start().now().wall.0 - RESTORED.as_millis() as i64;
+    Records::open(database).await?.served(Wall(since), MOST_RESTORED).await
+}
+
 async fn kept(database: &Path) -> Result<KeptRows, Trouble> {
     let records = Records::open(database).await?;
-    let since = Clock::start().now().wall.0 - RESTORED.as_millis() as i64;
     Ok((
         records.wishes().await?,
         records.held_messages().await?,
         records.kept_bindings().await?,
         records.kept_cases().await?,
         records.signed_in().await?,
-        records.served(Wall(since), MOST_RESTORED).await?,
         records.call_backs().await?,
         records.all_subscribers().await?,
     ))
